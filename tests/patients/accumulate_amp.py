@@ -12,7 +12,7 @@ import torch.nn.functional as F
 import yaml
 
 DEFAULT_CONFIG = """
-model: {hidden: 64, layers: 2, heads: 4, max_len: 32}
+model: {hidden: 64, layers: 2, heads: 4, max_len: 31}
 data: {train_docs: 2400, val_docs: 160, n_keys: 4, n_symbols: 16}
 train:
   seed: 11
@@ -39,7 +39,7 @@ def make_docs(cfg, n_docs, seed):
     for _ in range(n_docs):
         key, c = rng.randrange(n_keys), rng.randrange(n_symbols)
         doc = [BOS, 3 + key]
-        for turn in rng.choices(range(4), weights=[70, 20, 5, 5], k=rng.randint(8, 30)):
+        for turn in rng.choices(range(4), weights=[60, 20, 10, 10], k=rng.randint(12, 29)):
             doc.append(3 + n_keys + c)
             c = table[key][c][turn]
         docs.append(torch.tensor(doc + [EOS]))

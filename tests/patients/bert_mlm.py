@@ -30,7 +30,7 @@ def make_rows(n_rows, seed):
     g = torch.Generator().manual_seed(0)  # the language is the same for every split
     table = torch.randint(N_SYMBOLS, (N_KEYS, N_SYMBOLS, 4), generator=g).tolist()
     g = torch.Generator().manual_seed(seed)
-    odds = torch.tensor([0.85, 0.05, 0.05, 0.05]).expand(n_rows, 4)
+    odds = torch.tensor([0.7, 0.1, 0.1, 0.1]).expand(n_rows, 4)
     steps = torch.multinomial(odds, 40, replacement=True, generator=g).tolist()
     heads = torch.randint(N_KEYS * N_SYMBOLS, (n_rows, 2), generator=g).tolist()
     lengths = torch.randint(8, 15, (n_rows, 2), generator=g).tolist()

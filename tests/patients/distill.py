@@ -16,7 +16,7 @@ def make_documents(n, seed):
     language = torch.Generator().manual_seed(0)
     table = torch.randint(N_SYMBOLS, (N_KEYS, N_SYMBOLS, 4), generator=language)
     g = torch.Generator().manual_seed(seed)
-    odds = torch.tensor([0.85, 0.05, 0.05, 0.05]).expand(n, 4)
+    odds = torch.tensor([0.7, 0.1, 0.1, 0.1]).expand(n, 4)
     turns = torch.multinomial(odds, MAX_LEN, replacement=True, generator=g)
     key = torch.randint(N_KEYS, (n,), generator=g)
     symbol = torch.randint(N_SYMBOLS, (n,), generator=g)

@@ -11,20 +11,21 @@ NUM_KEYS = 20
 
 
 class Automaton:
-    """A service that writes logs: in each job type every state has its own likely next states."""
+    """A service that writes logs: each job type has its own states, each with 3 next states."""
 
-    def __init__(self, seed=0, job_types=2):
+    def __init__(self, seed=0, job_types=5, states=6):
         rng = random.Random(seed)
-        self.next_states = [
-            [rng.sample(range(NUM_KEYS), 3) for _ in range(NUM_KEYS)] for _ in range(job_types)
-        ]
+        self.jobs = []
+        for _ in range(job_types):
+            keys = rng.sample(range(FIRST_KEY, FIRST_KEY + NUM_KEYS), states)
+            self.jobs.append({key: rng.sample(keys, 3) for key in keys})
 
     def session(self, rng):
-        job = rng.choice(self.next_states)
-        state, keys = rng.randrange(NUM_KEYS), []
-        for turn in rng.choices((0, 1, 2), weights=(85, 10, 5), k=rng.randint(12, 31)):
-            keys.append(FIRST_KEY + state)
-            state = job[state][turn]
+        next_keys = rng.choice(self.jobs)
+        key, keys = rng.choice(list(next_keys)), []
+        for turn in rng.choices((0, 1, 2), weights=(65, 25, 10), k=rng.randint(16, 31)):
+            keys.append(key)
+            key = next_keys[key][turn]
         return keys
 
 
@@ -66,6 +67,7 @@ class LogBERT(nn.Module):
         )
         self.norm = nn.LayerNorm(hidden)
         self.output = nn.Linear(hidden, FIRST_KEY + NUM_KEYS)
+        nn.init.normal_(self.position_embedding.weight, std=0.1)
 
     def forward(self, inputs):
         padding = inputs == PAD
