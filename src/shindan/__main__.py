@@ -1,0 +1,5 @@
+"""``python -m shindan``."""
+
+from shindan.cli import main
+
+main()

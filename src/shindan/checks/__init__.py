@@ -1,0 +1,1 @@
+"""One fault, three files: stem.py, stem.en.md, stem.ja.md."""

@@ -1,0 +1,117 @@
+"""A check is a pure function of typed evidence.
+
+Its signature is the manifest: the engine injects evidence by type. A parameter typed ``X`` makes
+the check ``NotRun`` when no ``X`` was gathered; one typed ``X | None`` is optional.
+"""
+
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from shindan.core.evidence.base import Evidence
+from shindan.core.finding import Finding, Grounds, Kind, Severity
+
+Judge = Callable[..., Iterable[Finding]]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A fault: one contiguous replacement in a healthy patient script (``tests/patients``)."""
+
+    script: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """Evidence, and what the check finds in it (``finds`` empty: it must stay silent).
+
+    ``finds`` holds, per expected finding in order, the measured numbers that must be equal
+    (a subset of the finding's own is enough).
+    """
+
+    evidence: tuple[Evidence, ...]
+    finds: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Need:
+    """One parameter of a check."""
+
+    name: str
+    type: type[Evidence]
+    optional: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """A registered check; see :func:`check`."""
+
+    id: str
+    kind: Kind
+    severity: Severity
+    grounds: Grounds
+    refs: tuple[str, ...]
+    explains: tuple[str, ...]
+    subsumes: tuple[str, ...]
+    faults: tuple[Edit, ...]
+    preview: bool
+    judge: Judge
+    needs: tuple[Need, ...]
+    module: str
+
+    def __call__(self, *evidence: Evidence) -> Iterator[Finding]:
+        """Judge the evidence given, matched to the parameters by type."""
+        by_type = {type(e): e for e in evidence}
+        yield from self.judge(**{n.name: by_type.get(n.type) for n in self.needs})
+
+
+def check(
+    *,
+    id: str,
+    kind: Kind,
+    severity: Severity,
+    grounds: Grounds,
+    refs: tuple[str, ...] = (),
+    explains: tuple[str, ...] = (),
+    subsumes: tuple[str, ...] = (),
+    fault: Edit | tuple[Edit, ...] = (),
+    preview: bool = False,
+) -> Callable[[Judge], Check]:
+    """Register a judging function as the check ``id``.
+
+    ``explains`` lists the symptom ids this cause can explain; ``subsumes`` the ids of findings
+    that are only its consequences (dropped when this one is found); ``fault`` the one-hunk edits
+    of patients on which it must fire (a check without any stays ``preview``: not reported).
+    """
+
+    def wrap(judge: Judge) -> Check:
+        return Check(
+            id=id,
+            kind=kind,
+            severity=severity,
+            grounds=grounds,
+            refs=refs,
+            explains=explains,
+            subsumes=subsumes,
+            faults=(fault,) if isinstance(fault, Edit) else fault,
+            preview=preview,
+            judge=judge,
+            needs=tuple(_needs(judge)),
+            module=judge.__module__,
+        )
+
+    return wrap
+
+
+def _needs(judge: Judge) -> Iterator[Need]:
+    hints = get_type_hints(judge)
+    hints.pop("return", None)
+    for name, hint in hints.items():
+        optional = get_origin(hint) in (Union, types.UnionType)
+        kinds = [a for a in get_args(hint) if a is not type(None)] if optional else [hint]
+        if len(kinds) != 1 or not (isinstance(kinds[0], type) and issubclass(kinds[0], Evidence)):
+            raise TypeError(f"{judge.__module__}: parameter {name} must be typed by one Evidence")
+        yield Need(name, kinds[0], optional)

@@ -1,0 +1,1 @@
+"""What turns a live run into evidence."""

@@ -1,0 +1,401 @@
+"""A deep look: one batch captured live, and the means to replay it.
+
+Everything is told in the canonical layout ``(B, T)`` / ``(B, T, V)``, whatever the script's own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from shindan.core.finding import Where
+from shindan.probes.alignment import Alignment, align, batch_first
+from shindan.probes.events import ForwardCall, LossCall
+from shindan.probes.trees import leaves, mapped
+from shindan.probes.untouched import set_rng_state
+
+if TYPE_CHECKING:
+    from shindan.probes.session import Session
+
+IGNORE = -100
+DIGEST = 8
+"""Columns of the logits kept to find out which position each row of the loss came from."""
+LANGUAGE = ("cross_entropy", "nll_loss")
+
+
+class NoReplay(Exception):
+    """This model cannot be replayed, because ..."""
+
+
+@dataclass(eq=False)
+class LossSeen:
+    """One loss call of the captured micro-step; big tensors reduced to digests.
+
+    ``digest`` is (N, DIGEST), the first columns of the input's rows; ``target`` is a clone.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    digest: Tensor
+    target: Tensor
+    params: dict[str, Any]
+    where: Where
+    inside: bool
+
+
+@dataclass(eq=False)
+class Capture:
+    """The first micro-step of an update that will be looked at.
+
+    ``live`` is the call as it happened, ``call`` a copy of it that can be made again.
+    """
+
+    live: ForwardCall
+    call: ForwardCall
+    update: int
+    module: nn.Module
+    losses: list[LossSeen] = field(default_factory=list)
+    outputs: list[tuple[str, tuple[int, ...], Tensor]] = field(default_factory=list)
+    closed: bool = False
+
+    def returned(self, output: Any) -> None:
+        """Digest the root's floating-point outputs of two or more dimensions."""
+        for name, t in leaves(output):
+            if t.is_floating_point() and t.ndim >= 2 and t.shape[-1] > 1:
+                self.outputs.append((name, tuple(t.shape), digest(t)))
+
+    def lost(self, call: LossCall) -> None:
+        """Digest a loss call."""
+        rows = rows_of(call.input) if call.kind in LANGUAGE else call.input
+        self.losses.append(
+            LossSeen(
+                call.kind,
+                tuple(call.input.shape),
+                digest(rows),
+                call.target.detach().clone(),
+                call.params,
+                call.where,
+                call.inside,
+            )
+        )
+
+
+def capture(call: ForwardCall, update: int) -> Capture:
+    """Copy the arguments of a root call, so that it can be made again."""
+    kept = ForwardCall(
+        call.module,
+        mapped(call.args, _copy),
+        mapped(call.kwargs, _copy),
+        call.training,
+        call.grad,
+        call.index,
+        call.autocast,
+        rng=call.rng,
+    )
+    return Capture(call, kept, update, plain(call.module))
+
+
+def plain(module: nn.Module) -> nn.Module:
+    """The user's own module inside ``torch.compile`` and data-parallel wrappers."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if inner is None and type(module).__name__ in ("DistributedDataParallel", "DataParallel"):
+            inner = module.module
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner
+
+
+def rows_of(logits: Tensor) -> Tensor:
+    """The input of a cross-entropy as (N, V): the class dimension is 1 when there are three."""
+    if logits.ndim == 2:
+        return logits
+    return logits.movedim(1, -1).reshape(-1, logits.shape[1])
+
+
+def digest(t: Tensor) -> Tensor:
+    """(N, DIGEST) first columns of the rows of ``t``."""
+    return t.detach()[..., :DIGEST].reshape(-1, min(DIGEST, t.shape[-1])).clone()
+
+
+def _copy(t: Tensor) -> Tensor:
+    return t.detach() if t.is_floating_point() and t.numel() > 1_000_000 else t.detach().clone()
+
+
+class Look:
+    """What a probe gets in ``on_look``.
+
+    ``session``; ``modes`` of all modules as the run had them; ``taken`` (the capture: losses with places, shapes, targets); ``update`` made so
+    far; ``last`` for the look after the script has ended; ``module`` the user's root module.
+    """
+
+    def __init__(self, session: "Session", taken: Capture, update: int, last: bool) -> None:
+        self.session = session
+        self.taken = taken
+        self.update = update
+        self.last = last
+        self.module = taken.module
+        self.modes = [(m, m.training) for m in self.module.modules()]
+
+    # -- what the batch is -------------------------------------------------------------------
+
+    @cached_property
+    def _ids(self) -> tuple[str, Tensor]:
+        """The integer argument that feeds the widest embedding."""
+        whole = [
+            (n, t)
+            for n, t in leaves({"args": self.taken.call.args, "kwargs": self.taken.call.kwargs})
+            if not t.is_floating_point() and t.dtype != torch.bool and t.ndim == 2
+        ]
+        looked_up = self._lookups()
+        best: tuple[int, str, Tensor] | None = None
+        for rows, indices in looked_up:
+            for n, t in whole:
+                if _same_ids(indices, t) and (best is None or rows > best[0]):
+                    best = (rows, n, t)
+        if best is None:
+            raise NoReplay("no integer argument of the model's forward feeds an embedding")
+        return best[1], best[2]
+
+    def _lookups(self) -> list[tuple[int, Tensor]]:
+        seen: list[tuple[int, Tensor]] = []
+        original = torch.embedding
+
+        class Spy(torch.overrides.TorchFunctionMode):
+            def __torch_function__(
+                self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+            ) -> Any:
+                if func in (original, nn.functional.embedding):
+                    weight, index = (args[0], args[1]) if func is original else (args[1], args[0])
+                    seen.append((weight.shape[0], index))
+                elif func is Tensor.__getitem__ and isinstance(args[0], nn.Parameter):
+                    if isinstance(args[1], Tensor) and args[1].dtype == torch.long:
+                        seen.append((args[0].shape[0], args[1]))
+                return func(*args, **(kwargs or {}))
+
+        with torch._C._EnableTorchFunction(), Spy():
+            self.call()
+        return seen
+
+    @cached_property
+    def first_is_batch(self) -> bool:
+        """Is the script's layout (B, T)? Decided by which axis the labels are shifted along."""
+        return batch_first(self._ids[1], self._raw_labels)
+
+    @cached_property
+    def ids(self) -> Tensor:
+        """Input token ids, (B, T). Raises NoReplay."""
+        ids = self._ids[1]
+        return ids if self.first_is_batch else ids.T
+
+    @cached_property
+    def loss(self) -> LossSeen:
+        """The language-model loss of this micro-step: the one with the most rows. NoReplay."""
+        found = [s for s in self.taken.losses if s.kind in LANGUAGE]
+        if not found:
+            raise NoReplay("no cross_entropy or nll_loss call was seen")
+        return max(found, key=lambda s: s.digest.shape[0] * s.shape[-1 if len(s.shape) == 2 else 1])
+
+    @cached_property
+    def classes(self) -> int:
+        """Size of the head's output. NoReplay."""
+        return self.loss.shape[1]
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """Which position each row of the loss belongs to. NoReplay."""
+        ids = self._ids[1]
+        found = align(self.loss, self.taken.outputs, tuple(ids.shape))
+        if found is None:
+            raise NoReplay("the rows of the loss could not be matched with positions of the input")
+        return found
+
+    @cached_property
+    def _raw_labels(self) -> Tensor | None:
+        """Labels at the position of the logits that predict them, in the script's layout."""
+        try:
+            where_rows = self.alignment.rows
+            seen = self.loss
+        except NoReplay:
+            return None
+        target = seen.target.reshape(-1)
+        if target.is_floating_point() or len(target) != len(where_rows):
+            return None
+        ids = self._ids[1]
+        flat = torch.full((ids.numel(),), IGNORE, dtype=torch.long, device=target.device)
+        ignored = target == seen.params.get("ignore_index", IGNORE)
+        flat[where_rows] = torch.where(ignored, IGNORE, target.long())
+        return flat.reshape(ids.shape)
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """(B, T) labels, IGNORE where none counts, at the position whose logits predict them."""
+        raw = self._raw_labels
+        if raw is None:
+            raise NoReplay("the targets of the loss could not be matched with the input tokens")
+        return raw if self.first_is_batch else raw.T
+
+    @cached_property
+    def mask(self) -> tuple[str, Tensor] | None:
+        """The padding mask argument as (name, bool (B, T), True = real token), if there is one.
+
+        A two-valued argument of the ids' shape; its sense is read from the data: the value at
+        positions that share one id in a run at the row's end (or start) means padding; without
+        such runs 1/True is taken as real.
+        """
+        name, ids = self._ids
+        for other, t in leaves({"args": self.taken.call.args, "kwargs": self.taken.call.kwargs}):
+            if other == name or t.ndim != 2 or set(t.shape) != set(ids.shape):
+                continue
+            if t.shape != ids.shape:
+                t_in = t.T
+            else:
+                t_in = t
+            if t.dtype != torch.bool and not bool(((t == 0) | (t == 1)).all()):
+                continue
+            real = t_in.bool() if self.first_is_batch else t_in.bool().T
+            if self._is_token_types(other):
+                continue
+            return other, real if _pads_are_false(self.ids, real) else ~real
+        return None
+
+    @staticmethod
+    def _is_token_types(name: str) -> bool:
+        return "type" in name or "segment" in name
+
+    @cached_property
+    def pad(self) -> tuple[int, Tensor] | None:
+        """(pad id, bool (B, T) True at padding), from the mask, else from constant runs.
+
+        Without a mask: an id that fills runs of two or more at one end of at least two rows, the
+        runs having different lengths (or some row having none).
+        """
+        ids = self.ids
+        if self.mask is not None:
+            real = self.mask[1]
+            if bool(real.all()):
+                return None
+            at = ids[~real]
+            values, counts = at.unique(return_counts=True)
+            return int(values[counts.argmax()]), ~real
+        return constant_runs(ids)
+
+    # -- doing it again ----------------------------------------------------------------------
+
+    def call(
+        self,
+        ids: Tensor | None = None,
+        *,
+        swap: dict[str, Tensor] | None = None,
+        train: bool = False,
+    ) -> Any:
+        """Call the root again and return its raw output.
+
+        ``ids`` replaces the input ids (canonical (B, T), same shape), ``swap`` further arguments
+        by their path name. Eval mode unless ``train`` (then with the RNG state of the captured
+        call). Loss calls made inside are in ``session.overheard``.
+        """
+        module, call = self.module, self.taken.call
+        replaced = dict(swap or {})
+        if ids is not None:
+            replaced[self._ids[0]] = ids if self.first_is_batch else ids.T.contiguous()
+        tree = {"args": call.args, "kwargs": call.kwargs}
+        names = {id(t): n for n, t in leaves(tree)}
+        new = mapped(tree, lambda t: replaced.get(names.get(id(t), ""), t))
+        module.train(train)
+        if train:
+            self._rewind()
+            for m, mode in self.modes:
+                m.training = mode
+        self.session.overheard.clear()
+        device, enabled, dtype = call.autocast
+        with torch.autocast(device, dtype=dtype, enabled=enabled):
+            return module(*new["args"], **new["kwargs"])
+
+
+    def _rewind(self) -> None:
+        if self.taken.call.rng is not None:
+            set_rng_state(self.taken.call.rng)
+
+    def logits(self, ids: Tensor | None = None, **how: Any) -> Tensor:
+        """(B, T, V) float32 logits (or log-probabilities) of the replayed batch. NoReplay.
+
+        Positions that the loss never sees and the output does not hold are NaN.
+        """
+        output = self.call(ids, **how)
+        shape = self._ids[1].shape
+        for _, t in leaves(output):
+            if t.is_floating_point() and t.ndim >= 2 and t.shape[-1] == self.classes:
+                if t.numel() == shape.numel() * self.classes:
+                    return self._canonical(t.detach().float().reshape(*shape, -1))
+        heard = [h for h in self.session.overheard if h.kind in LANGUAGE]
+        if heard:
+            rows = rows_of(heard[-1].input).detach().float()
+            if rows.shape == (len(self.alignment.rows), self.classes):
+                full = rows.new_full((shape.numel(), self.classes), float("nan"))
+                full[self.alignment.rows] = rows
+                return self._canonical(full.reshape(*shape, -1))
+        raise NoReplay("the model's output does not hold the logits of every position")
+
+    def _canonical(self, logits: Tensor) -> Tensor:
+        return logits if self.first_is_batch else logits.transpose(0, 1)
+
+    def seen_ids(self) -> Tensor:
+        """The different content ids of this batch (padding excluded), to draw replacements from."""
+        ids = self.ids.unique()
+        pad = self.pad
+        return ids if pad is None else ids[ids != pad[0]]
+
+    def other_ids(self, ids: Tensor) -> Tensor:
+        """For every position another id of this batch, drawn with a fixed private generator."""
+        pool = self.seen_ids()
+        generator = torch.Generator().manual_seed(0)
+        pick = torch.randint(0, max(len(pool), 1), ids.shape, generator=generator).to(ids.device)
+        other = pool[pick]
+        return torch.where(other == ids, pool[(pick + 1) % len(pool)], other)
+
+    @contextmanager
+    def hooked(self, module: nn.Module, hook: Any) -> Iterator[None]:
+        """A forward hook on a module for the length of the block."""
+        handle = module.register_forward_hook(hook)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+
+def constant_runs(ids: Tensor) -> tuple[int, Tensor] | None:
+    """Padding without a mask: see :meth:`Look.pad`."""
+    for right in (True, False):
+        edge = ids[:, -1] if right else ids[:, 0]
+        run = (ids == edge[:, None]).int()
+        run = run.flip(1).cumprod(1).flip(1) if right else run.cumprod(1)
+        lengths = run.sum(1)
+        candidates, counts = edge[lengths >= 2].unique(return_counts=True)
+        for value in candidates[counts.argsort(descending=True)].tolist():
+            with_value = lengths[(edge == value) & (lengths >= 2)]
+            varied = len(with_value.unique()) > 1 or len(with_value) < len(ids)
+            if len(with_value) >= 2 and varied and int(with_value.max()) >= 3:
+                pads = run.bool() & (edge == value)[:, None]
+                return int(value), pads
+    return None
+
+
+def _pads_are_false(ids: Tensor, real: Tensor) -> bool:
+    """Does False of this mask mark padding? The side that holds fewer different ids does."""
+    if bool(real.all()) or not bool(real.any()):
+        return bool(real.all())
+    return len(ids[~real].unique()) <= len(ids[real].unique())
+
+
+def _same_ids(indices: Tensor, argument: Tensor) -> bool:
+    for a in (argument, argument.T):
+        if indices.numel() == a.numel() and torch.equal(
+            indices.reshape(-1).long(), a.reshape(-1).long()
+        ):
+            return True
+    return False

@@ -1,0 +1,316 @@
+"""One watched run: what is happening now, who wants to hear of it, and what looking may cost."""
+
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from shindan.core.evidence.base import Evidence, Unavailable
+from shindan.core.finding import Failure
+from shindan.probes.events import (
+    BackwardCall,
+    ClipCall,
+    ForwardCall,
+    LossCall,
+    OptimizerStep,
+    ScalerEvent,
+)
+from shindan.probes.frames import where
+from shindan.probes.look import Capture, Look, capture
+from shindan.probes.mailbox import Mailbox
+from shindan.probes.probe import EVENTS, Probe
+from shindan.probes.schedule import LookSchedule
+from shindan.probes.untouched import rng_state, untouched
+
+Gathered = dict[type[Evidence], Evidence]
+
+
+class Session:
+    """The state of one run and the dispatcher of its events.
+
+    ``micro`` counts backward calls, ``update`` the updates of the main optimizer (the one with
+    the most elements). ``looking`` is true during deep looks: then nothing is dispatched, and
+    loss calls go to ``overheard``.
+    """
+
+    def __init__(self, probes: Sequence[Probe], *, flush: Callable[[], None] | None = None) -> None:
+        self.probes = list(probes)
+        self.failures: list[Failure] = []
+        self.mail = Mailbox()
+        self.schedule = LookSchedule()
+        self.started = time.monotonic()
+        self.micro = 0
+        self.forwards = 0
+        self.looking = False
+        self.overheard: list[LossCall] = []
+        self.optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
+        self.updates: dict[int, int] = {}
+        self.compiled = False
+        self.ended = "running"
+        self.calls: list[ForwardCall] = []
+        self.losses: list[LossCall] = []
+        self.current: ForwardCall | None = None
+        self.last_call: ForwardCall | None = None
+        self.clips: list[ClipCall] = []
+        self.micro_since: dict[int, int] = {}
+        self.stepping: OptimizerStep | None = None
+        self.schedulers: list[weakref.ref[Any]] = []
+        self._flush = flush
+        self._pid = os.getpid()
+        self._busy = False
+        self._capture: Capture | None = None
+        self._listeners: dict[str, list[Callable[..., None]]] = {
+            e: [getattr(p, e) for p in probes if getattr(type(p), e) is not getattr(Probe, e)]
+            for e in EVENTS
+        }
+        self.tell("on_start", self)
+
+    # -- dispatch ---------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        """False in forked children and while Shindan itself is at work."""
+        return not self._busy and not self.looking and os.getpid() == self._pid
+
+    def hears(self, event: str) -> bool:
+        """Does any probe listen to this event?"""
+        return bool(self._listeners[event])
+
+    def tell(self, event: str, *args: Any) -> None:
+        """Call every listener of the event; a listener that raises is reported and dropped."""
+        listeners = self._listeners[event]
+        if not listeners:
+            return
+        with self.at_work():
+            for listener in tuple(listeners):
+                try:
+                    listener(*args)
+                except Exception as error:  # noqa: BLE001 - nothing of ours may reach the script
+                    listeners.remove(listener)
+                    self.fail(f"{type(listener.__self__).__name__}.{event}", error)  # type: ignore[attr-defined]
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Our own code runs: no gradients, no events from it."""
+        busy, self._busy = self._busy, True
+        try:
+            with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+                yield
+        finally:
+            self._busy = busy
+
+    def guarded(self, what: str, do: Callable[[], Any]) -> Any:
+        """Run our own code so that nothing it raises reaches the script."""
+        try:
+            with self.at_work():
+                return do()
+        except Exception as error:  # noqa: BLE001 - nothing of ours may reach the script
+            self.fail(what, error)
+            return None
+
+    def fail(self, what: str, error: BaseException) -> None:
+        """Remember a failure of ours (each kind once)."""
+        failure = Failure(what, f"{type(error).__name__}: {error}"[:500])
+        if all(f.what != what for f in self.failures):
+            self.failures.append(failure)
+        if os.environ.get("SHINDAN_DEBUG"):
+            import traceback
+
+            traceback.print_exception(error)
+
+    # -- what is happening ------------------------------------------------------------------
+
+    @property
+    def main_optimizer(self) -> torch.optim.Optimizer | None:
+        """The optimizer with the most elements among those that have stepped (else built)."""
+        alive = [o for r in self.optimizers if (o := r()) is not None]
+        stepped = [o for o in alive if self.updates.get(id(o))]
+        return max(stepped or alive, key=_elements, default=None)
+
+    @property
+    def update(self) -> int:
+        """Updates made by the main optimizer."""
+        return max(self.updates.values(), default=0)
+
+    def optimizer_built(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer exists."""
+        if all(r() is not optimizer for r in self.optimizers):
+            self.optimizers.append(weakref.ref(optimizer))
+            self.tell("on_optimizer", optimizer)
+
+    def forward_begins(
+        self, module: nn.Module, args: Any, kwargs: Any, grad: bool
+    ) -> ForwardCall:
+        """A root call begins; ``grad``: the script records gradients."""
+        device = _device_type(module)
+        call = ForwardCall(
+            module,
+            args,
+            kwargs,
+            training=module.training,
+            grad=grad,
+            index=self.forwards,
+            autocast=(
+                device,
+                torch.is_autocast_enabled(device),
+                torch.get_autocast_dtype(device),
+            ),
+        )
+        self.forwards += 1
+        self.current = call
+        if call.grad:
+            if self.schedule.due(self.update) and self._wants(call):
+                call.rng = rng_state()
+                self._capture = capture(call, self.update)
+            self.calls.append(call)
+            del self.calls[:-8]
+        self.tell("on_forward", call)
+        return call
+
+    def forward_ends(self, call: ForwardCall, output: Any) -> None:
+        """A root call returned."""
+        self.current = None
+        self.last_call = call
+        call.output = output
+        if self._capture is not None and self._capture.live is call:
+            self._capture.returned(output)
+        self.tell("on_output", call)
+        call.release()
+
+    def loss_called(self, call: LossCall) -> None:
+        """A loss function returned."""
+        if call.grad:
+            self.losses.append(call)
+            del self.losses[:-32]
+            if self._capture is not None and not self._capture.closed:
+                self._capture.lost(call)
+        self.tell("on_loss", call)
+        call.release()
+
+    def backward_begins(
+        self, loss: Tensor, unscaled: Tensor, scale: Tensor | None
+    ) -> BackwardCall:
+        """An outermost backward begins."""
+        backward = BackwardCall(
+            loss, unscaled, scale, self.micro, self.update, self.calls, self.losses, where
+        )
+        self.tell("on_backward", backward)
+        if self._capture is not None:
+            self._capture.closed = True
+        self.calls, self.losses, self.last_call = [], [], None
+        return backward
+
+    def backward_ends(self, backward: BackwardCall) -> None:
+        """An outermost backward returned."""
+        self.micro += 1
+        for key in self.micro_since:
+            self.micro_since[key] += 1
+        self.tell("on_backward_done", backward)
+
+    def clipped(self, clip: ClipCall) -> None:
+        """Gradients were clipped."""
+        self.clips.append(clip)
+        self.tell("on_clip", clip)
+
+    def scaler_used(self, event: ScalerEvent) -> None:
+        """A GradScaler was used."""
+        self.tell("on_scaler", event)
+
+    def step_begins(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
+        """An optimizer is about to step."""
+        self.optimizer_built(optimizer)
+        key = id(optimizer)
+        step = OptimizerStep(
+            optimizer,
+            self.updates.get(key, 0),
+            self.micro_since.get(key, self.micro),
+            closure,
+            self.clips,
+        )
+        self.stepping = step
+        self.tell("on_step", step)
+
+    def step_ends(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer has stepped: the place for deep looks."""
+        step, self.stepping = self.stepping, None
+        key = id(optimizer)
+        if step is None or step.optimizer is not optimizer:
+            step = OptimizerStep(optimizer, self.updates.get(key, 0), 0, False, self.clips)
+        step.micro = self.micro_since.get(key, self.micro)
+        self.tell("on_step_done", step)
+        self.updates[key] = self.updates.get(key, 0) + 1
+        self.micro_since[key] = 0
+        self.clips = []
+        self.mail.pump()
+        if self._capture is not None and self._capture.closed and optimizer is self.main_optimizer:
+            self.look()
+        if self._flush is not None:
+            self._flush()
+
+    # -- deep looks -------------------------------------------------------------------------
+
+    def look(self, last: bool = False) -> None:
+        """Replay and intervene on the captured batch; everything is put back."""
+        taken = self._capture
+        if taken is None or not self.hears("on_look"):
+            return
+        self._capture = None if not last else taken
+        begun = time.monotonic()
+        roots = [taken.module]
+        self.looking = True
+        try:
+            with untouched(roots):
+                self.tell("on_look", Look(self, taken, self.update, last))
+        except Exception as error:  # noqa: BLE001 - nothing of ours may reach the script
+            self.fail("deep look", error)
+        finally:
+            self.looking = False
+            self.overheard.clear()
+        self.kept = taken
+        self.schedule.looked(self.update, time.monotonic() - begun)
+
+    kept: Capture | None = None
+
+    def finish(self, look: bool = True) -> None:
+        """The script has ended: one last look at the last captured batch."""
+        if look and self.kept is not None and os.getpid() == self._pid:
+            self._capture = self.kept
+            self.look(last=True)
+        self.mail.drain()
+
+    def evidence(self) -> tuple[Gathered, list[Unavailable]]:
+        """What all probes know so far."""
+        gathered: Gathered = {}
+        missing: list[Unavailable] = []
+        for probe in self.probes:
+            for item in self.guarded(type(probe).__name__, lambda p=probe: list(p.evidence())) or ():
+                if isinstance(item, Unavailable):
+                    missing.append(item)
+                else:
+                    gathered[type(item)] = item
+        return gathered, missing
+
+    def _wants(self, call: ForwardCall) -> bool:
+        """Is this root one that is being trained, and the first of its micro-step?"""
+        if self._capture is not None and self._capture.update == self.update:
+            return False
+        return any(p.requires_grad for p in call.module.parameters())
+
+
+def _elements(optimizer: torch.optim.Optimizer) -> int:
+    return sum(p.numel() for p in parameters(optimizer))
+
+
+def parameters(optimizer: torch.optim.Optimizer) -> Iterable[Tensor]:
+    """All tensors the optimizer owns."""
+    return (p for g in optimizer.param_groups for p in g["params"])
+
+
+def _device_type(module: nn.Module) -> str:
+    first = next(module.parameters(), None)
+    return first.device.type if first is not None else "cpu"

@@ -1,0 +1,1 @@
+"""Thin wrappers on torch that tell the session what happens."""

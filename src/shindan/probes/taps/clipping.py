@@ -1,0 +1,43 @@
+"""Gradient clipping."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad
+
+from shindan.probes.events import ClipCall
+from shindan.probes.frames import where
+from shindan.probes.patching import Patches
+from shindan.probes.session import Session
+from shindan.probes.taps.scaler import Scaled
+
+
+def install(session: Session, patches: Patches, scaled: Scaled) -> None:
+    """Wrap ``clip_grad_norm_`` and ``clip_grad_value_`` in both of their homes."""
+    for name, limit in (("clip_grad_norm_", "max_norm"), ("clip_grad_value_", "clip_value")):
+        wrapped = _wrapped(session, scaled, getattr(clip_grad, name), limit)
+        patches.set(clip_grad, name, wrapped)
+        patches.set(torch.nn.utils, name, wrapped)
+
+
+def _wrapped(
+    session: Session, scaled: Scaled, original: Callable[..., Any], limit: str
+) -> Callable[..., Any]:
+    def clip(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+        if not session.alive:
+            return original(parameters, *args, **kwargs)
+        if not isinstance(parameters, Tensor):
+            parameters = list(parameters)
+        result = original(parameters, *args, **kwargs)
+        threshold = kwargs.get(limit, args[0] if args else float("inf"))
+
+        def tell() -> None:
+            norm = result.detach().clone() if isinstance(result, Tensor) else None
+            session.clipped(ClipCall(float(threshold), norm, scaled.inside, where()))
+
+        session.guarded("clipping", tell)
+        return result
+
+    return clip

@@ -1,0 +1,104 @@
+"""DataLoaders, checkpoints, schedulers."""
+
+import weakref
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.optimizer import Optimizer
+from torch.utils.data import DataLoader
+from torch.utils.data import dataloader as loading
+
+from shindan.probes.events import BatchEvent, CheckpointEvent
+from shindan.probes.frames import where
+from shindan.probes.patching import Patches
+from shindan.probes.session import Session
+
+
+def install_loader(session: Session, patches: Patches) -> None:
+    """Tell of every batch a DataLoader hands out, with its epoch."""
+    make = DataLoader.__iter__
+    take = loading._BaseDataLoaderIter.__next__
+    epochs: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+    owners: weakref.WeakKeyDictionary[Any, tuple[Any, int, int]] = weakref.WeakKeyDictionary()
+
+    def iterate(self: Any) -> Any:
+        iterator = make(self)
+        if session.alive:
+
+            def note() -> None:
+                epoch = epochs.get(self, -1) + 1
+                epochs[self] = epoch
+                owners[iterator] = (weakref.ref(self), epoch, 0)
+
+            session.guarded("DataLoader", note)
+        return iterator
+
+    def following(self: Any) -> Any:
+        batch = take(self)
+        if session.alive and session.hears("on_batch"):
+
+            def note() -> None:
+                found = owners.get(self)
+                if found is not None and (loader := found[0]()) is not None:
+                    owners[self] = (found[0], found[1], found[2] + 1)
+                    session.tell("on_batch", BatchEvent(loader, found[1], found[2], batch))
+
+            session.guarded("DataLoader", note)
+        return batch
+
+    patches.set(DataLoader, "__iter__", iterate)
+    patches.set(loading._BaseDataLoaderIter, "__next__", following)
+
+
+def install_checkpoints(session: Session, patches: Patches) -> None:
+    """Tell of ``torch.save``, ``torch.load`` and every ``load_state_dict``."""
+    save, load = torch.save, torch.load
+    module_load, optimizer_load = nn.Module.load_state_dict, Optimizer.load_state_dict
+    scheduler_load = LRScheduler.load_state_dict
+
+    def tell(kind: str, content: Any, target: Any = None, result: Any = None) -> None:
+        if session.alive and session.hears("on_checkpoint"):
+            event = CheckpointEvent(kind, content, target, result, where())
+            session.guarded("checkpoint", lambda: session.tell("on_checkpoint", event))
+
+    def saved(obj: Any, *args: Any, **kwargs: Any) -> None:
+        save(obj, *args, **kwargs)
+        tell("save", obj)
+
+    def loaded(*args: Any, **kwargs: Any) -> Any:
+        content = load(*args, **kwargs)
+        tell("load", content)
+        return content
+
+    def into_module(self: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
+        result = module_load(self, state_dict, *args, **kwargs)
+        tell("module_load", state_dict, self, result)
+        return result
+
+    def into_optimizer(self: Optimizer, state_dict: Any) -> None:
+        optimizer_load(self, state_dict)
+        tell("optimizer_load", state_dict, self)
+
+    def into_scheduler(self: LRScheduler, state_dict: Any) -> None:
+        scheduler_load(self, state_dict)
+        tell("scheduler_load", state_dict, self)
+
+    patches.set(torch, "save", saved)
+    patches.set(torch, "load", loaded)
+    patches.set(nn.Module, "load_state_dict", into_module)
+    patches.set(Optimizer, "load_state_dict", into_optimizer)
+    patches.set(LRScheduler, "load_state_dict", into_scheduler)
+
+
+def install_schedulers(session: Session, patches: Patches) -> None:
+    """Remember every scheduler that is built: ``session.schedulers``."""
+    built = LRScheduler.__init__
+
+    def init(self: LRScheduler, *args: Any, **kwargs: Any) -> None:
+        built(self, *args, **kwargs)
+        if session.alive:
+            session.guarded("scheduler", lambda: session.schedulers.append(weakref.ref(self)))
+
+    patches.set(LRScheduler, "__init__", init)

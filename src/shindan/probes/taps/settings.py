@@ -1,0 +1,112 @@
+"""Configuration as it is read, and what the script says of itself."""
+
+import argparse
+import builtins
+import json
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from shindan.probes.events import LogEvent, SettingsEvent
+from shindan.probes.frames import is_user_file, where
+from shindan.probes.patching import Patches
+from shindan.probes.session import Session
+
+CALLERS = 3
+"""Frames looked at to see that a file was read on behalf of the user's own code."""
+
+
+def install_readers(session: Session, patches: Patches) -> None:
+    """argparse, YAML, JSON."""
+    parse = argparse.ArgumentParser.parse_known_args
+
+    def parsed(self: Any, args: Any = None, namespace: Any = None) -> Any:
+        result = parse(self, args, namespace)
+        if session.alive and session.hears("on_settings"):
+            given = list(sys.argv[1:] if args is None else args)
+            session.guarded("argparse", lambda: session.tell("on_settings", _asked(self, result[0], given)))
+        return result
+
+    patches.set(argparse.ArgumentParser, "parse_known_args", parsed)
+    for module, name in (
+        (yaml, "load"),
+        (yaml, "safe_load"),
+        (yaml, "full_load"),
+        (json, "load"),
+        (json, "loads"),
+    ):
+        patches.set(module, name, _reader(session, module.__name__, getattr(module, name)))
+
+
+def _reader(session: Session, kind: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def read(*args: Any, **kwargs: Any) -> Any:
+        values = original(*args, **kwargs)
+        if (
+            isinstance(values, dict)
+            and session.alive
+            and session.hears("on_settings")
+            and any(
+                is_user_file(sys._getframe(i).f_code.co_filename) for i in range(1, 1 + CALLERS)
+            )
+        ):
+            session.guarded(
+                kind, lambda: session.tell("on_settings", SettingsEvent(kind, values, where()))
+            )
+        return values
+
+    return read
+
+
+def _asked(parser: argparse.ArgumentParser, result: Any, given: list[str]) -> SettingsEvent:
+    named = {a.partition("=")[0] for a in given if a.startswith("-")}
+    options = {
+        action.dest: bool(named & set(action.option_strings)) or not action.option_strings
+        for action in parser._actions
+    }
+    return SettingsEvent(
+        "argparse",
+        dict(vars(result)),
+        where(),
+        {
+            "defaults": {a.dest: a.default for a in parser._actions},
+            "given": sorted(d for d, g in options.items() if g),
+        },
+    )
+
+
+def install_speech(session: Session, patches: Patches) -> None:
+    """``print`` and ``logging``: only heard, never changed."""
+    printed, handled = builtins.print, logging.Logger.handle
+
+    def say(*args: Any, **kwargs: Any) -> None:
+        printed(*args, **kwargs)
+        if session.alive and session.hears("on_log") and len(args) <= 32:
+            session.guarded(
+                "print",
+                lambda: session.tell(
+                    "on_log", LogEvent("print", " ".join(map(_short, args))[:1000], where())
+                ),
+            )
+
+    def handle(self: logging.Logger, record: logging.LogRecord) -> None:
+        handled(self, record)
+        if session.alive and session.hears("on_log"):
+            session.guarded(
+                "logging",
+                lambda: session.tell(
+                    "on_log", LogEvent("logging", record.getMessage()[:1000], where())
+                ),
+            )
+
+    patches.set(builtins, "print", say)
+    patches.set(logging.Logger, "handle", handle)
+
+
+def _short(value: Any) -> str:
+    """The text of plain values; a tensor is never read (that could wait for the device)."""
+    if isinstance(value, dict):
+        return " ".join(f"{k}={_short(v)}" for k, v in list(value.items())[:50])
+    return str(value)[:500] if isinstance(value, (str, int, float)) else ""

@@ -1,0 +1,1 @@
+"""Findings in words: terminal, HTML, JSON, SARIF, Markdown; English and Japanese."""

@@ -1,0 +1,162 @@
+"""A report before it is drawn: what is told, in which order, and what belongs together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shindan.core.document import Verdict
+from shindan.core.finding import Diagnosed, Failure, Kind, Subject
+from shindan.core.text import Language
+from shindan.report.numbers import rows
+from shindan.report.telling import Wording, word
+from shindan.report.view import SourceLine, View
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Another finding of the same report."""
+
+    title: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finding as the report tells it.
+
+    ``links`` are the symptoms a cause explains, or the causes that explain a symptom;
+    ``subject`` names the run when the report has several; ``unsaid`` are the measured numbers
+    the message does not tell.
+    """
+
+    finding: Diagnosed
+    wording: Wording
+    anchor: str
+    place: str
+    excerpt: tuple[SourceLine, ...]
+    subject: str
+    links: tuple[Ref, ...]
+    measured: tuple[tuple[str, str], ...]
+    unsaid: tuple[tuple[str, str], ...]
+
+    @property
+    def source_line(self) -> str:
+        """The line of source the finding names."""
+        return next((line.text.strip() for line in self.excerpt if line.here), "")
+
+    @property
+    def unexplained(self) -> bool:
+        """True for a symptom that no cause found here explains."""
+        return self.finding.kind == "symptom" and not self.links
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing to change; findings that ask for the same are gathered."""
+
+    fix: str
+    verify: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why some checks could not be run."""
+
+    because: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The whole report, in order."""
+
+    verdict: Verdict
+    subjects: tuple[Subject, ...]
+    causes: tuple[Entry, ...]
+    risks: tuple[Entry, ...]
+    symptoms: tuple[Entry, ...]
+    changes: tuple[Change, ...]
+    reasons: tuple[Reason, ...]
+    failed: tuple[Failure, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All findings, in report order."""
+        return self.causes + self.risks + self.symptoms
+
+    @property
+    def not_run(self) -> int:
+        """How many checks could not be run."""
+        return sum(len(reason.ids) for reason in self.reasons)
+
+
+def outline(view: View, language: Language, prefix: str = "") -> Outline:
+    """Put the view's document into words; ``prefix`` keeps anchors apart on a shared page."""
+    document = view.document
+    told = [(f, word(f, language), f"{prefix}f{i}") for i, f in enumerate(document.findings, 1)]
+    refs = [(f, Ref(wording.title, anchor)) for f, wording, anchor in told]
+    entries = [
+        Entry(
+            finding=finding,
+            wording=wording,
+            anchor=anchor,
+            place=view.place(finding.where),
+            excerpt=view.excerpt(finding.where),
+            subject=_subject(document.subjects, finding),
+            links=tuple(ref for other, ref in refs if _linked(finding, other)),
+            measured=rows(finding.measured),
+            unsaid=rows(wording.unsaid(finding.measured)),
+        )
+        for finding, wording, anchor in told
+    ]
+    return Outline(
+        verdict=document.verdict,
+        subjects=document.subjects,
+        causes=_of_kind(entries, "cause"),
+        risks=_of_kind(entries, "risk"),
+        symptoms=_of_kind(entries, "symptom"),
+        changes=_changes(entries),
+        reasons=_reasons(view),
+        failed=document.failed,
+    )
+
+
+def _of_kind(entries: Iterable[Entry], kind: Kind) -> tuple[Entry, ...]:
+    return tuple(e for e in entries if e.finding.kind == kind)
+
+
+def _subject(subjects: tuple[Subject, ...], finding: Diagnosed) -> str:
+    several = len(subjects) > 1 and finding.subject < len(subjects)
+    return subjects[finding.subject].name if several else ""
+
+
+def _linked(one: Diagnosed, other: Diagnosed) -> bool:
+    """Whether one of the two is a cause that explains the other, a symptom of the same run."""
+    cause, symptom = (one, other) if other.kind == "symptom" else (other, one)
+    return (
+        cause.kind != "symptom"
+        and symptom.kind == "symptom"
+        and cause.subject == symptom.subject
+        and symptom.id in cause.explains
+    )
+
+
+def _changes(entries: Iterable[Entry]) -> tuple[Change, ...]:
+    """Causes first, then risks; what is merely worth knowing asks for no change."""
+    gathered: dict[str, list[Entry]] = {}
+    for entry in entries:
+        asks = entry.finding.kind != "symptom" and entry.finding.severity != "info"
+        if asks and entry.wording.fix:
+            gathered.setdefault(entry.wording.fix, []).append(entry)
+    return tuple(
+        Change(fix, same[0].wording.verify, tuple(same)) for fix, same in gathered.items()
+    )
+
+
+def _reasons(view: View) -> tuple[Reason, ...]:
+    """The checks not run, by reason, the commonest first."""
+    gathered: dict[str, list[str]] = {}
+    for skipped in view.document.not_run:
+        gathered.setdefault(skipped.because, []).append(skipped.id)
+    reasons = [Reason(because, tuple(ids)) for because, ids in gathered.items()]
+    return tuple(sorted(reasons, key=lambda reason: -len(reason.ids)))
