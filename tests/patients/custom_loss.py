@@ -127,7 +127,7 @@ def evaluate(model, batches):
 
 @torch.no_grad()
 def update_ema(ema, model, step):
-    decay = min(0.9, (1 + step) / (10 + step))
+    decay = min(0.8, (1 + step) / (10 + step))
     for averaged, current in zip(ema.parameters(), model.parameters(), strict=True):
         averaged.lerp_(current, 1 - decay)
 

@@ -1,4 +1,4 @@
-"""pytorch/examples word_language_model style: (T, B) streams, sinusoidal positions, SGD, annealing."""
+"""pytorch/examples word_language_model style: (T, B) streams, sinusoids, SGD with annealing."""
 
 import math
 import pydoc_data.topics
@@ -128,7 +128,7 @@ for epoch in range(1, EPOCHS + 1):
     train_loss = train(model, train_data, criterion, optimizer)
     val_loss = evaluate(model, val_data, criterion)
     lr = optimizer.param_groups[0]["lr"]
-    print(f"| epoch {epoch} | lr {lr:.3f} | train loss {train_loss:5.2f} | valid loss {val_loss:5.2f}")
+    print(f"| epoch {epoch} | lr {lr:.3f} | train {train_loss:5.2f} | valid {val_loss:5.2f}")
     if val_loss > best_val_loss - 0.2:  # anneal once the validation loss falls slowly
         for group in optimizer.param_groups:
             group["lr"] = max(LR_FLOOR, group["lr"] / 2.0)
