@@ -25,18 +25,6 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class Example:
-    """Evidence, and what the check finds in it (``finds`` empty: it must stay silent).
-
-    ``finds`` holds, per expected finding in order, the measured numbers that must be equal
-    (a subset of the finding's own is enough).
-    """
-
-    evidence: tuple[Evidence, ...]
-    finds: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
 class Need:
     """One parameter of a check."""
 

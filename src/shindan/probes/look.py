@@ -3,6 +3,7 @@
 Everything is told in the canonical layout ``(B, T)`` / ``(B, T, V)``, whatever the script's own.
 """
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -241,38 +242,42 @@ class Look:
 
     @cached_property
     def mask(self) -> tuple[str, Tensor] | None:
-        """The padding mask argument as (name, bool (B, T), True = real token), if there is one.
+        """The padding mask argument as (path, bool (B, T), True = real token), if there is one.
 
-        A two-valued argument of the ids' shape; its sense is read from the data: the value at
-        positions that share one id in a run at the row's end (or start) means padding; without
-        such runs 1/True is taken as real.
+        A two-valued argument of the ids' shape of which one value covers a single id: that value
+        means padding. When no row is padded, an argument that is named a mask and is constant.
         """
         name, ids = self._ids
-        for other, t in leaves({"args": self.taken.call.args, "kwargs": self.taken.call.kwargs}):
-            if other == name or t.ndim != 2 or set(t.shape) != set(ids.shape):
+        unpadded: tuple[str, Tensor] | None = None
+        for path, t in leaves({"args": self.taken.call.args, "kwargs": self.taken.call.kwargs}):
+            if path == name or t.ndim != 2 or t.shape not in (ids.shape, ids.T.shape):
                 continue
-            if t.shape != ids.shape:
-                t_in = t.T
-            else:
-                t_in = t
             if t.dtype != torch.bool and not bool(((t == 0) | (t == 1)).all()):
                 continue
-            real = t_in.bool() if self.first_is_batch else t_in.bool().T
-            if self._is_token_types(other):
-                continue
-            return other, real if _pads_are_false(self.ids, real) else ~real
-        return None
+            marks = t.bool() if t.shape == self.ids.shape else t.bool().T
+            sides = [len(self.ids[side].unique()) for side in (~marks, marks)]
+            if min(sides) == 1 and max(sides) > 1:
+                return path, marks if sides[0] == 1 else ~marks
+            if 0 in sides and "mask" in self.parameter(path):
+                unpadded = path, torch.ones_like(marks)
+        return unpadded
 
-    @staticmethod
-    def _is_token_types(name: str) -> bool:
-        return "type" in name or "segment" in name
+    def parameter(self, path: str) -> str:
+        """The name of the forward's parameter behind a path such as ``args.1``."""
+        kind, _, rest = path.partition(".")
+        if kind != "args":
+            return rest
+        names = list(inspect.signature(self.module.forward).parameters)
+        number = int(rest.split(".")[0])
+        return names[number] if number < len(names) else rest
 
     @cached_property
     def pad(self) -> tuple[int, Tensor] | None:
         """(pad id, bool (B, T) True at padding), from the mask, else from constant runs.
 
-        Without a mask: an id that fills runs of two or more at one end of at least two rows, the
-        runs having different lengths (or some row having none).
+        Without a mask: an id that fills runs of two or more at one end of at least a quarter of
+        the rows, of different lengths, and hardly occurs elsewhere (at most once a row: an
+        end-of-text token that is also the padding).
         """
         ids = self.ids
         if self.mask is not None:
@@ -375,21 +380,15 @@ def constant_runs(ids: Tensor) -> tuple[int, Tensor] | None:
         run = (ids == edge[:, None]).int()
         run = run.flip(1).cumprod(1).flip(1) if right else run.cumprod(1)
         lengths = run.sum(1)
-        candidates, counts = edge[lengths >= 2].unique(return_counts=True)
-        for value in candidates[counts.argsort(descending=True)].tolist():
-            with_value = lengths[(edge == value) & (lengths >= 2)]
-            varied = len(with_value.unique()) > 1 or len(with_value) < len(ids)
-            if len(with_value) >= 2 and varied and int(with_value.max()) >= 3:
-                pads = run.bool() & (edge == value)[:, None]
-                return int(value), pads
+        for value in edge[lengths >= 3].unique().tolist():
+            ended = edge == value
+            inside = run.bool() & ended[:, None]
+            outside = int((ids == value).sum()) - int(inside.sum())
+            enough = int((ended & (lengths >= 2)).sum()) * 4 >= len(ids)
+            varied = len((lengths * ended).unique()) > 1
+            if enough and varied and outside <= min(len(ids), int(inside.sum()) // 3):
+                return int(value), inside
     return None
-
-
-def _pads_are_false(ids: Tensor, real: Tensor) -> bool:
-    """Does False of this mask mark padding? The side that holds fewer different ids does."""
-    if bool(real.all()) or not bool(real.any()):
-        return bool(real.all())
-    return len(ids[~real].unique()) <= len(ids[real].unique())
 
 
 def _same_ids(indices: Tensor, argument: Tensor) -> bool:

@@ -24,6 +24,8 @@ def explain(id: str, language: Language, console: Console) -> None:
     width = min(console.width, WIDEST)
     facts = f"{check.id} · {say(f'kind_{check.kind}')} · {say(f'severity_{check.severity}')}"
     console.print(wrap(Text(facts, style="dim"), width), highlight=False)
+    if "{" not in own.front["title"]:
+        console.print(Prose(own.front["title"]), width=width, style="bold")
     console.print()
     console.print(Prose(own.body, message=False), width=width)
     if check.refs:
@@ -38,8 +40,8 @@ def _find(id: str, say: Words) -> Check:
         return registry.find(id)
     except KeyError:
         known = [check.id for check in registry.checks()]
-    near = difflib.get_close_matches(id, known, n=3, cutoff=0.5)
-    near += [k for k in known if k.endswith(f"/{id}") and k not in near]
+    tails = [k for k in known if k.endswith(f"/{id}")]
+    near = tails or difflib.get_close_matches(id, known, n=3, cutoff=0.5)
     if not near:
         raise ShindanError(say("explain_unknown", id=id))
     raise ShindanError(say("explain_nearest", id=id, nearest=", ".join(near)))

@@ -19,7 +19,7 @@ def number(value: Number) -> str:
     if size and (size < 1e-3 or size >= 1e6):
         mantissa, _, exponent = f"{value:.2e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-    return f"{value:.1f}" if size >= 1000 else f"{value:.4g}"
+    return f"{value:.6g}" if size >= 1000 else f"{value:.4g}"
 
 
 def measure(value: Measure) -> str:

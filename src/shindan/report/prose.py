@@ -2,13 +2,15 @@
 
 import functools
 import re
+from typing import ClassVar
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markupsafe import Markup
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import Heading, Markdown, Paragraph
+from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement, Paragraph
+from rich.syntax import Syntax
 
 from shindan.report.wrap import wide, wrap
 
@@ -57,15 +59,6 @@ def first_sentence(text: str) -> str:
     return re.split(r"(?<=[.!?])\s+(?=[A-Z`])|(?<=。)|\n\n", text.strip(), maxsplit=1)[0].strip()
 
 
-class Prose(Markdown):
-    """Markdown on a terminal, lines broken as Japanese wants it."""
-
-    def __init__(self, text: str, message: bool = True) -> None:
-        super().__init__("", code_theme="ansi_dark", hyperlinks=False)
-        self.markup = text
-        self.parsed = parser(message).parse(text)
-
-
 class _Paragraph(Paragraph):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield wrap(self.text, options.max_width)
@@ -77,11 +70,28 @@ class _Heading(Heading):
         yield wrap(self.text, options.max_width)
 
 
-Prose.elements = {
-    **Markdown.elements,
-    "paragraph_open": _Paragraph,
-    "heading_open": _Heading,
-}
+class _CodeBlock(CodeBlock):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        code = str(self.text).rstrip()
+        theme = "ansi_dark"
+        yield Syntax(code, self.lexer_name, theme=theme, background_color="default", word_wrap=True)
+
+
+class Prose(Markdown):
+    """Markdown on a terminal, lines broken as Japanese wants it."""
+
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
+        **Markdown.elements,
+        "paragraph_open": _Paragraph,
+        "heading_open": _Heading,
+        "fence": _CodeBlock,
+        "code_block": _CodeBlock,
+    }
+
+    def __init__(self, text: str, message: bool = True) -> None:
+        super().__init__("", hyperlinks=False)
+        self.markup = text
+        self.parsed = parser(message).parse(text)
 
 
 def _render(tokens: list[Token], message: bool) -> Markup:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from shindan.report.words import Words, words
 from shindan.report.wrap import wrap
 
 LABEL = 10
+NUMBER = 4
 WIDEST = 100
 REASONS = 3
 STYLES = {
@@ -87,20 +87,27 @@ def _heading(text: str) -> RenderableType:
 
 
 def _entry(number: int, entry: Entry, say: Words, width: int) -> RenderableType:
+    inner = width - NUMBER
     severity = entry.finding.severity
-    title = Text(f"{number}. ", style="bold")
-    title.append(f"[{say(f'severity_{severity}')}] ", style=STYLES[severity])
-    title.append_text(_inline(entry.wording.title))
-    title.append(f"  {entry.finding.id}", style="not bold dim")
-    body: list[RenderableType] = []
+    title = Text(f"[{say(f'severity_{severity}')}] ", style=STYLES[severity])
+    title.append_text(_inline(entry.wording.title, "bold default"))
+    parts: list[RenderableType] = [wrap(title, inner), Text(entry.finding.id, style="dim")]
     if entry.wording.message:
-        body.append(Prose(entry.wording.message))
-    body.append(_facts(entry, say, width - 3))
-    return Padding(Group(wrap(title, width), Padding(Group(*body), (0, 0, 0, 3))), (0, 0, 1, 0))
+        parts.append(Prose(entry.wording.message))
+    parts += [_facts(entry, say, inner), ""]
+    return _numbered(number, Group(*parts), inner)
+
+
+def _numbered(number: int, content: RenderableType, width: int) -> RenderableType:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=NUMBER - 1, style="bold", no_wrap=True)
+    table.add_column(width=width)
+    table.add_row(f"{number}.", content)
+    return table
 
 
 def _facts(entry: Entry, say: Words, width: int) -> RenderableType:
-    table = Table.grid(padding=(0, 1))
+    table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(width=LABEL, style="dim", no_wrap=True)
     table.add_column(width=width - LABEL - 1)
     for label, value in _labelled(entry, say, width - LABEL - 1):
@@ -142,12 +149,9 @@ def _where(entry: Entry, say: Words, width: int) -> RenderableType:
 
 def _change(number: int, change: Change, width: int) -> RenderableType:
     places = ", ".join(dict.fromkeys(e.place for e in change.entries if e.place))
-    text = Text(f"{number}. ", style="bold")
-    if places:
-        text.append(f"{places}  ", style="not bold cyan")
-    sentence = _inline(first_sentence(change.fix))
-    sentence.stylize("not bold")
-    return wrap(text.append_text(sentence), width)
+    text = Text(f"{places}  " if places else "", style="cyan")
+    text.append_text(_inline(first_sentence(change.fix).rstrip(":：")))
+    return _numbered(number, wrap(text, width - NUMBER), width - NUMBER)
 
 
 def _ending(report: Outline, say: Words, width: int) -> Iterable[RenderableType]:
@@ -161,9 +165,9 @@ def _ending(report: Outline, say: Words, width: int) -> Iterable[RenderableType]
             yield wrap(Text(f"  {failure.what}: {failure.error}", style="red"), width)
 
 
-def _inline(text: str) -> Text:
+def _inline(text: str, style: str = "default") -> Text:
     """One line of a message, its `code` told apart by style."""
     told = Text()
     for i, part in enumerate(text.split("`")):
-        told.append(part, style="cyan" if i % 2 else "")
+        told.append(part, style="cyan" if i % 2 else style)
     return told

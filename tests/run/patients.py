@@ -1,0 +1,59 @@
+"""Running a patient script in-process, healthy or with one fault put in."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from shindan.core.check import Edit
+from shindan.core.document import Document
+from shindan.integrations.script import run_script
+
+PATIENTS = Path(__file__).parents[1] / "patients"
+FRAMEWORKS = ("hf_trainer", "accelerate_loop", "lightning_loop")
+
+
+def names() -> list[str]:
+    """All patients, frameworks included."""
+    return sorted(p.stem for p in PATIENTS.glob("*.py"))
+
+
+def source(edit: Edit) -> str:
+    """The patient with the fault in it; the replaced text must occur exactly once."""
+    text = (PATIENTS / f"{edit.script}.py").read_text(encoding="utf-8")
+    if text.count(edit.old) != 1:
+        raise AssertionError(f"{edit.script}: {edit.old!r} occurs {text.count(edit.old)} times")
+    return text.replace(edit.old, edit.new)
+
+
+def examined(text: str, name: str, folder: Path, record: Path | None = None) -> Document:
+    """Run a script's text under Shindan and return its document; its output is swallowed."""
+    script = folder / f"{name}.py"
+    script.write_text(text, encoding="utf-8")
+    documents: list[Document] = []
+    with _quiet(), _inside(folder), torch.random.fork_rng(devices=[]):
+        run_script(str(script), [], record=record, done=lambda d, _: documents.append(d))
+    return documents[0]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    here, threads, known = os.getcwd(), torch.get_num_threads(), set(sys.modules)
+    os.chdir(folder)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        os.chdir(here)
+        torch.set_num_threads(threads)
+        del known
