@@ -1,4 +1,4 @@
-"""Causal LM on left-padded batches, as made by tokenizers set up for generation (chat-bot repos)."""
+"""Chat-bot repository style: causal LM on left-padded batches, positions from the mask."""
 
 import random
 
@@ -29,16 +29,14 @@ class Documents(Dataset):
 
     def __init__(self, n_docs, seed, tokenizer):
         language, rng, n = random.Random(0), random.Random(seed), tokenizer.n_symbols
-        table = {
-            (key, c): language.sample(range(n), 4) for key in range(tokenizer.n_keys) for c in range(n)
-        }
+        table = [[language.sample(range(n), 4) for _ in range(n)] for _ in range(tokenizer.n_keys)]
         self.docs = []
         for _ in range(n_docs):
             key, c = rng.randrange(tokenizer.n_keys), rng.randrange(n)
             doc = [3 + key]
             for turn in rng.choices(range(4), weights=[60, 20, 10, 10], k=rng.randint(12, 29)):
                 doc.append(3 + tokenizer.n_keys + c)
-                c = table[key, c][turn]
+                c = table[key][c][turn]
             self.docs.append(doc)
 
     def __len__(self):

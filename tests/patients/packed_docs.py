@@ -1,4 +1,4 @@
-"""Packed pre-training in torchtitan / litgpt style: several documents a row, kept apart by a mask."""
+"""torchtitan / litgpt style: documents packed into rows and kept apart by a block mask."""
 
 import math
 
@@ -41,7 +41,8 @@ def packed_rows(seed):
 
 
 def next_batch(rows):
-    tokens, doc_ids = (torch.stack(x) for x in zip(*(next(rows) for _ in range(BATCH)), strict=True))
+    pairs = [next(rows) for _ in range(BATCH)]
+    tokens, doc_ids = (torch.stack(column) for column in zip(*pairs, strict=True))
     inputs, input_docs = tokens[:, :-1], doc_ids[:, :-1]
     labels = tokens[:, 1:].clone()
     labels[doc_ids[:, 1:] != input_docs] = -100  # no document foretells the next one's start
