@@ -160,7 +160,7 @@ def log_axis(values: Iterable[float]) -> tuple[tuple[float, float], tuple[float,
 
 def tick_label(value: float) -> str:
     """Short: ``1500``, ``0.25``, ``3e-4``."""
-    if value and not 1e-3 <= abs(value) < 1e6:
+    if value and math.isfinite(value) and not 1e-3 <= abs(value) < 1e6:
         mantissa, _, exponent = f"{value:.1e}".partition("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
     return f"{value:.6g}"
@@ -212,7 +212,7 @@ def _levels(
 ) -> tuple[Level, ...]:
     """Labels in the order of their lines, pushed apart where they would overlap."""
     levels: list[Level] = []
-    floor = TOP - LABEL_GAP
+    floor = float(TOP - LABEL_GAP)
     ordered = sorted(rules, key=lambda rule: -rule.at)
     for rule in ordered:
         y = up(rule.at)

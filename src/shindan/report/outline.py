@@ -148,9 +148,7 @@ def _changes(entries: Iterable[Entry]) -> tuple[Change, ...]:
         asks = entry.finding.kind != "symptom" and entry.finding.severity != "info"
         if asks and entry.wording.fix:
             gathered.setdefault(entry.wording.fix, []).append(entry)
-    return tuple(
-        Change(fix, same[0].wording.verify, tuple(same)) for fix, same in gathered.items()
-    )
+    return tuple(Change(fix, same[0].wording.verify, tuple(same)) for fix, same in gathered.items())
 
 
 def _reasons(view: View) -> tuple[Reason, ...]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 from rich.text import Text
 
-NOT_FIRST = frozenset("、。,.，．)）]］」』】〉》〕}｝・:：;；!！?？ー々ゝゞぁぃぅぇぉっゃゅょァィゥェォッャュョ%％")
+NOT_FIRST = frozenset(
+    "、。,.，．)）]］」』】〉》〕}｝・:：;；!！?？ー々ゝゞぁぃぅぇぉっゃゅょァィゥェォッャュョ%％"
+)
 NOT_LAST = frozenset("(（[［「『【〈《〔{｛")
 
 

@@ -1,0 +1,17 @@
+from collections.abc import Iterator
+
+from shindan.core.check import check
+from shindan.core.evidence.curve import Curve
+from shindan.core.finding import Finding
+
+
+@check(
+    id="optimizer/weight-decay-groups",
+    kind="risk",
+    severity="minor",
+    grounds="relation",
+    explains=(),
+    refs=(),
+)
+def CHECK(curve: Curve) -> Iterator[Finding]:
+    yield Finding(measured={"count": curve.total_updates})
