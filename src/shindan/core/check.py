@@ -5,9 +5,9 @@ the check ``NotRun`` when no ``X`` was gathered; one typed ``X | None`` is optio
 """
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Union, get_args, get_origin, get_type_hints
 
 from shindan.core.evidence.base import Evidence
 from shindan.core.finding import Finding, Grounds, Kind, Severity

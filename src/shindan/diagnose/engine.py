@@ -43,7 +43,9 @@ def diagnose(
         except Exception as error:  # noqa: BLE001 - a check that crashes stops nothing
             broken.append(Failure(f"check {check.id}", f"{type(error).__name__}: {error}"))
     findings = ranked(found, {c.id: c for c in (all_checks() if checks is None else checks)})
-    return Document(_verdict(findings, evidence), (subject,), findings, tuple(not_run), tuple(broken))
+    return Document(
+        _verdict(findings, evidence), (subject,), findings, tuple(not_run), tuple(broken)
+    )
 
 
 def _judged(check: Check, evidence: Gathered) -> list[Diagnosed]:

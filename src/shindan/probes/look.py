@@ -321,7 +321,6 @@ class Look:
         with torch.autocast(device, dtype=dtype, enabled=enabled):
             return module(*new["args"], **new["kwargs"])
 
-
     def _rewind(self) -> None:
         if self.taken.call.rng is not None:
             set_rng_state(self.taken.call.rng)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.finding import Failure
+from shindan.probes import handwritten
 from shindan.probes.events import (
     BackwardCall,
     ClipCall,
@@ -21,7 +22,7 @@ from shindan.probes.events import (
     ScalerEvent,
 )
 from shindan.probes.frames import where
-from shindan.probes.look import Capture, Look, capture
+from shindan.probes.look import LANGUAGE, Capture, Look, capture
 from shindan.probes.mailbox import Mailbox
 from shindan.probes.probe import EVENTS, Probe
 from shindan.probes.schedule import LookSchedule
@@ -143,9 +144,7 @@ class Session:
             self.optimizers.append(weakref.ref(optimizer))
             self.tell("on_optimizer", optimizer)
 
-    def forward_begins(
-        self, module: nn.Module, args: Any, kwargs: Any, grad: bool
-    ) -> ForwardCall:
+    def forward_begins(self, module: nn.Module, args: Any, kwargs: Any, grad: bool) -> ForwardCall:
         """A root call begins; ``grad``: the script records gradients."""
         device = _device_type(module)
         call = ForwardCall(
@@ -192,10 +191,10 @@ class Session:
         self.tell("on_loss", call)
         call.release()
 
-    def backward_begins(
-        self, loss: Tensor, unscaled: Tensor, scale: Tensor | None
-    ) -> BackwardCall:
+    def backward_begins(self, loss: Tensor, unscaled: Tensor, scale: Tensor | None) -> BackwardCall:
         """An outermost backward begins."""
+        if not any(c.kind in LANGUAGE for c in self.losses):
+            self._read_graph(loss)
         backward = BackwardCall(
             loss, unscaled, scale, self.micro, self.update, self.calls, self.losses, where
         )
@@ -204,6 +203,26 @@ class Session:
             self._capture.closed = True
         self.calls, self.losses, self.last_call = [], [], None
         return backward
+
+    def _read_graph(self, loss: Tensor) -> None:
+        """Tell of a hand-written language loss as if ``nll_loss`` had been called."""
+        found = handwritten.find(loss)
+        if found is None:
+            return
+        call = LossCall(
+            kind="nll_loss",
+            shape=tuple(found.log_probs.shape),
+            input=found.log_probs,
+            target=found.target,
+            params={"ignore_index": handwritten.IGNORE, "reduction": "mean", "weight": None},
+            output=handwritten.mean_loss(found),
+            where=where(),
+            grad=True,
+            inside=False,
+            forward=self.last_call,
+            index=self.micro,
+        )
+        self.loss_called(call)
 
     def backward_ends(self, backward: BackwardCall) -> None:
         """An outermost backward returned."""
@@ -288,7 +307,9 @@ class Session:
         gathered: Gathered = {}
         missing: list[Unavailable] = []
         for probe in self.probes:
-            for item in self.guarded(type(probe).__name__, lambda p=probe: list(p.evidence())) or ():
+            for item in (
+                self.guarded(type(probe).__name__, lambda p=probe: list(p.evidence())) or ()
+            ):
                 if isinstance(item, Unavailable):
                     missing.append(item)
                 else:

@@ -16,12 +16,12 @@ from shindan.probes.events import (
     OptimizerStep,
     ScalerEvent,
 )
+from shindan.probes.look import LANGUAGE
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session, parameters
 
 KEPT = 20_000
 """Points kept of each series; then every other one of the older half is dropped."""
-LANGUAGE = ("cross_entropy", "nll_loss")
 
 
 @dataclass
@@ -93,12 +93,11 @@ class Steps(Probe):
             mail = self.session.mail
             mail.post(mean, lambda v: seen.__setitem__("ce", v))
             mail.post(counted, lambda v: seen.__setitem__("labels", v))
-            if reduction != "none":
+            if reduction != "none" and call.output.requires_grad:
                 per_label = counted if reduction == "mean" else torch.ones_like(counted)
 
                 def weigh(grad: Tensor) -> None:
                     weight = grad.detach() / per_label
-                    self._weights = weight
                     mail.post(weight, lambda v: seen.__setitem__("weight", v))
 
                 with torch.enable_grad():
@@ -109,9 +108,7 @@ class Steps(Probe):
         optimizer = self.session.main_optimizer
         step = _Micro(backward.index, backward.update)
         step.lr = float(optimizer.param_groups[0]["lr"]) if optimizer else None
-        self.session.mail.post(
-            backward.unscaled.detach(), lambda v: setattr(step, "loss", v)
-        )
+        self.session.mail.post(backward.unscaled.detach(), lambda v: setattr(step, "loss", v))
         if self.pending_loss is not None:
             seen = self.pending_loss[2]
             step.__dict__["seen"] = seen

@@ -21,9 +21,7 @@ def install(session: Session, patches: Patches, scaled: Scaled) -> None:
         if inside or not session.alive or not isinstance(loss, Tensor) or loss.numel() != 1:
             return original(tensors, *args, **kwargs)
         unscaled, scale = scaled.source(loss)
-        event = session.guarded(
-            "backward", lambda: session.backward_begins(loss, unscaled, scale)
-        )
+        event = session.guarded("backward", lambda: session.backward_begins(loss, unscaled, scale))
         inside = True
         try:
             original(tensors, *args, **kwargs)

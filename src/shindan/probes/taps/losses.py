@@ -14,7 +14,14 @@ from shindan.probes.frames import where
 from shindan.probes.patching import Patches
 from shindan.probes.session import Session
 
-WATCHED = ("cross_entropy", "nll_loss", "kl_div", "mse_loss", "cosine_embedding_loss", "smooth_l1_loss")
+WATCHED = (
+    "cross_entropy",
+    "nll_loss",
+    "kl_div",
+    "mse_loss",
+    "cosine_embedding_loss",
+    "smooth_l1_loss",
+)
 
 
 def install(session: Session, patches: Patches) -> None:

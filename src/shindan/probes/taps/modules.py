@@ -17,7 +17,12 @@ def install(session: Session, patches: Patches) -> None:
 
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         nonlocal inside
-        if inside or torch.compiler.is_compiling() or not session.alive or not _has_parameters(self):
+        if (
+            inside
+            or torch.compiler.is_compiling()
+            or not session.alive
+            or not _has_parameters(self)
+        ):
             return original(self, *args, **kwargs)
         inside = True
         try:

@@ -20,9 +20,9 @@ class Scaled:
     """Which losses went through ``GradScaler.scale``, and whether gradients still carry a scale."""
 
     def __init__(self) -> None:
-        self._sources: OrderedDict[
-            int, tuple[weakref.ref[Tensor], Tensor, Tensor | None]
-        ] = OrderedDict()
+        self._sources: OrderedDict[int, tuple[weakref.ref[Tensor], Tensor, Tensor | None]] = (
+            OrderedDict()
+        )
         self.inside: Tensor | None = None
         """The scale in the gradients gathered since the last unscale_ or step."""
 

@@ -27,7 +27,9 @@ def install_readers(session: Session, patches: Patches) -> None:
         result = parse(self, args, namespace)
         if session.alive and session.hears("on_settings"):
             given = list(sys.argv[1:] if args is None else args)
-            session.guarded("argparse", lambda: session.tell("on_settings", _asked(self, result[0], given)))
+            session.guarded(
+                "argparse", lambda: session.tell("on_settings", _asked(self, result[0], given))
+            )
         return result
 
     patches.set(argparse.ArgumentParser, "parse_known_args", parsed)
