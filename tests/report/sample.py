@@ -135,7 +135,7 @@ def evidence(updates: int = 400) -> Mapping[type[Evidence], Evidence]:
     fixed = tuple(FixedPoint(u, ce(u, 0) - 0.1, 0.08, 0.97) for u in range(0, updates + 1, 50))
     answers = tuple(
         Prediction(
-            0, p, 17 + p, (5, 9, 2, 31, 17), (4.2, 3.1, 2.75, 1.5, 0.25), p + 4,
+            0, p, 17 + p, (5, 9, 2, 31, 17), (4.2, 3.1, 2.75, 1.5, 0.25), p + 5,
             text, (",", "の", " the", "\n", "<pad>"),
         )
         for p, text in enumerate(("診断", " loss", "<unk>", " is"))
