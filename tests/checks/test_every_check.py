@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator  # noqa: F401 - the schema tests sha
 
 from shindan.core.check import Check
 from shindan.core.example import Example
-from shindan.core.finding import Diagnosed, SEVERITIES
+from shindan.core.finding import SEVERITIES, Diagnosed
 from shindan.core.registry import checks
 from shindan.core.text import LANGUAGES, page, tell
 
@@ -36,8 +36,14 @@ def test_sick_example_is_found_and_told(check: Check) -> None:
             assert {k: finding.measured[k] for k in expected} == expected
             assert (finding.severity or check.severity) in SEVERITIES
             said = Diagnosed(
-                check.id, check.kind, check.severity, check.grounds, 1.0,
-                finding.measured, finding.where, finding.variant,
+                check.id,
+                check.kind,
+                check.severity,
+                check.grounds,
+                1.0,
+                finding.measured,
+                finding.where,
+                finding.variant,
             )
             for language in LANGUAGES:
                 told = tell(check, said, language)

@@ -26,11 +26,12 @@ def diagnose(
     checks: Iterable[Check] | None = None,
 ) -> Document:
     """Judge one run's evidence by every check."""
+    checks = all_checks() if checks is None else tuple(checks)
     found: list[Diagnosed] = []
     not_run: list[NotRun] = []
     broken = list(failures)
     because = {m.evidence: m.because for m in missing}
-    for check in all_checks() if checks is None else checks:
+    for check in checks:
         if check.preview:
             continue
         lacking = [n for n in check.needs if not n.optional and n.type not in evidence]
@@ -42,10 +43,9 @@ def diagnose(
             found.extend(_judged(check, evidence))
         except Exception as error:  # noqa: BLE001 - a check that crashes stops nothing
             broken.append(Failure(f"check {check.id}", f"{type(error).__name__}: {error}"))
-    findings = ranked(found, {c.id: c for c in (all_checks() if checks is None else checks)})
-    return Document(
-        _verdict(findings, evidence), (subject,), findings, tuple(not_run), tuple(broken)
-    )
+    findings = ranked(found, {c.id: c for c in checks})
+    verdict = _verdict(findings, evidence)
+    return Document(verdict, (subject,), findings, tuple(not_run), tuple(broken))
 
 
 def _judged(check: Check, evidence: Gathered) -> list[Diagnosed]:

@@ -6,7 +6,8 @@ import runpy
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,31 +49,45 @@ def run_script(
         signal.raise_signal(number)
 
     previous = _on_sigterm(terminated)
+    try:
+        with _as_main(main, target, args, first):
+            status, how, error = _executed(code, main, watch)
+            if error is not None:
+                _print_traceback(error)
+            finish(how, error)
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
+    return status, signal.SIGINT if how == "interrupted" else None
+
+
+@contextmanager
+def _as_main(main: ModuleType, target: str, args: Sequence[str], first: str) -> Iterator[None]:
+    """``sys.argv``, ``sys.path`` and ``__main__`` as Python itself would set them."""
     saved = sys.argv, sys.path[:], sys.modules.get("__main__")
-    sys.argv = [str(main.__file__ if module else target), *args]
+    sys.argv = [main.__file__ or target, *args]
     sys.path[0:1] = [first]
     sys.modules["__main__"] = main
     try:
-        status, how, error = 0, "normally", None
-        try:
-            with watch.running():
-                exec(code, main.__dict__)
-        except SystemExit as stop:
-            status = _status(stop)
-        except KeyboardInterrupt as stop:
-            status, how, error = 130, "interrupted", stop
-        except BaseException as crash:  # noqa: BLE001 - told as Python itself would tell it
-            status, how, error = 1, "exception", crash
-        if error is not None:
-            _print_traceback(error)
-        finish(how, error)
-        return status, signal.SIGINT if how == "interrupted" else None
+        yield
     finally:
         sys.argv, sys.path[:] = saved[0], saved[1]
         if saved[2] is not None:
             sys.modules["__main__"] = saved[2]
-        if previous is not None:
-            signal.signal(signal.SIGTERM, previous)
+
+
+def _executed(code: Any, main: ModuleType, watch: Watch) -> tuple[int, str, BaseException | None]:
+    """Run the code: exit status, how it ended, and what it raised."""
+    try:
+        with watch.running():
+            exec(code, main.__dict__)
+    except SystemExit as stop:
+        return _status(stop), "normally", None
+    except KeyboardInterrupt as stop:
+        return 130, "interrupted", stop
+    except BaseException as crash:  # noqa: BLE001 - told as Python itself would tell it
+        return 1, "exception", crash
+    return 0, "normally", None
 
 
 def _prepared_file(target: str) -> tuple[Any, ModuleType, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Alignment:
-    """``rows[k]`` is the flat position (in the script's layout) that row k of the loss predicts from.
+    """``rows[k]``: flat position (in the script's layout) that row k of the loss predicts from.
 
     ``certain`` is false when only the counts matched.
     """
@@ -42,7 +42,7 @@ def align(
 
 
 def batch_first(ids: Tensor, labels: Tensor | None) -> bool:
-    """True when labels are ids shifted (by 0 to 3) along axis 1 at least as well as along axis 0."""
+    """True when labels are ids shifted (by 1 to 3) along axis 1 no worse than along axis 0."""
     if labels is None:
         return True
     best = []

@@ -127,11 +127,33 @@ def _copy(t: Tensor) -> Tensor:
     return t.detach() if t.is_floating_point() and t.numel() > 1_000_000 else t.detach().clone()
 
 
+class _Lookups(torch.overrides.TorchFunctionMode):
+    """Hears embedding look-ups: ``F.embedding`` and a parameter indexed by ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, Tensor]] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is nn.functional.embedding:
+            self._note(args[1], args[0])
+        elif func is torch.embedding or (
+            func is Tensor.__getitem__ and isinstance(args[0], nn.Parameter)
+        ):
+            self._note(args[0], args[1])
+        return func(*args, **(kwargs or {}))
+
+    def _note(self, weight: Tensor, index: Any) -> None:
+        if isinstance(index, Tensor) and not index.is_floating_point():
+            self.seen.append((weight.shape[0], index))
+
+
 class Look:
     """What a probe gets in ``on_look``.
 
-    ``session``; ``modes`` of all modules as the run had them; ``taken`` (the capture: losses with places, shapes, targets); ``update`` made so
-    far; ``last`` for the look after the script has ended; ``module`` the user's root module.
+    ``session``; ``modes`` of all modules as the run had them; ``taken`` (the capture: losses with
+    places, shapes, targets); ``update`` made so far; ``last`` for the look after the script has
+    ended; ``module`` the user's root module.
     """
 
     def __init__(self, session: "Session", taken: Capture, update: int, last: bool) -> None:
@@ -163,24 +185,11 @@ class Look:
         return best[1], best[2]
 
     def _lookups(self) -> list[tuple[int, Tensor]]:
-        seen: list[tuple[int, Tensor]] = []
-        original = torch.embedding
-
-        class Spy(torch.overrides.TorchFunctionMode):
-            def __torch_function__(
-                self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-            ) -> Any:
-                if func in (original, nn.functional.embedding):
-                    weight, index = (args[0], args[1]) if func is original else (args[1], args[0])
-                    seen.append((weight.shape[0], index))
-                elif func is Tensor.__getitem__ and isinstance(args[0], nn.Parameter):
-                    if isinstance(args[1], Tensor) and args[1].dtype == torch.long:
-                        seen.append((args[0].shape[0], args[1]))
-                return func(*args, **(kwargs or {}))
-
-        with torch._C._EnableTorchFunction(), Spy():
+        """(rows, indices) of every embedding looked up in one replay."""
+        spy = _Lookups()
+        with torch._C._EnableTorchFunction(), spy:
             self.call()
-        return seen
+        return spy.seen
 
     @cached_property
     def first_is_batch(self) -> bool:
@@ -333,9 +342,9 @@ class Look:
         output = self.call(ids, **how)
         shape = self._ids[1].shape
         for _, t in leaves(output):
-            if t.is_floating_point() and t.ndim >= 2 and t.shape[-1] == self.classes:
-                if t.numel() == shape.numel() * self.classes:
-                    return self._canonical(t.detach().float().reshape(*shape, -1))
+            whole = t.ndim >= 2 and t.shape[-1] == self.classes
+            if whole and t.is_floating_point() and t.numel() == shape.numel() * self.classes:
+                return self._canonical(t.detach().float().reshape(*shape, -1))
         heard = [h for h in self.session.overheard if h.kind in LANGUAGE]
         if heard:
             rows = rows_of(heard[-1].input).detach().float()
@@ -350,7 +359,7 @@ class Look:
 
     def seen_ids(self) -> Tensor:
         """The different content ids of this batch (padding excluded), to draw replacements from."""
-        ids = self.ids.unique()
+        ids: Tensor = self.ids.unique()
         pad = self.pad
         return ids if pad is None else ids[ids != pad[0]]
 

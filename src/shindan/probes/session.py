@@ -1,5 +1,6 @@
 """One watched run: what is happening now, who wants to hear of it, and what looking may cost."""
 
+import functools
 import os
 import time
 import weakref
@@ -307,9 +308,8 @@ class Session:
         gathered: Gathered = {}
         missing: list[Unavailable] = []
         for probe in self.probes:
-            for item in (
-                self.guarded(type(probe).__name__, lambda p=probe: list(p.evidence())) or ()
-            ):
+            told = self.guarded(type(probe).__name__, functools.partial(_told, probe))
+            for item in told or ():
                 if isinstance(item, Unavailable):
                     missing.append(item)
                 else:
@@ -321,6 +321,10 @@ class Session:
         if self._capture is not None and self._capture.update == self.update:
             return False
         return any(p.requires_grad for p in call.module.parameters())
+
+
+def _told(probe: Probe) -> list[Evidence | Unavailable]:
+    return list(probe.evidence())
 
 
 def _elements(optimizer: torch.optim.Optimizer) -> int:

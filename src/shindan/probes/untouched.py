@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def rng_state() -> dict[str, Any]:
-    """The states of torch's (CPU and every initialised CUDA device), Python's, NumPy's generators."""
+    """The generators' states: torch's (CPU, every initialised CUDA device), Python's, NumPy's."""
     state: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
     numpy = sys.modules.get("numpy")
     if numpy is not None:
@@ -69,5 +69,5 @@ def _restore(module: nn.Module, plain: dict[str, Any], buffers: dict[str, Any]) 
     module._buffers.update(buffers)
 
 
-def _tensors(named: dict[str, Tensor | None]) -> list[Tensor]:
+def _tensors(named: Mapping[str, Tensor | None]) -> list[Tensor]:
     return [t for t in named.values() if t is not None]

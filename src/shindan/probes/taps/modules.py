@@ -39,7 +39,10 @@ def install(session: Session, patches: Patches) -> None:
 
 def _begin(session: Session, module: nn.Module, args: Any, kwargs: Any) -> ForwardCall | None:
     grad = torch.is_grad_enabled()
-    return session.guarded("forward", lambda: session.forward_begins(module, args, kwargs, grad))
+    call: ForwardCall | None = session.guarded(
+        "forward", lambda: session.forward_begins(module, args, kwargs, grad)
+    )
+    return call
 
 
 def _has_parameters(module: nn.Module) -> bool:

@@ -28,6 +28,16 @@ def install(session: Session, patches: Patches) -> Callable[[], None]:
             session.guarded("optimizer.step", lambda: session.step_ends(optimizer))
 
     handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
+    _install_methods(session, patches)
+
+    def remove() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return remove
+
+
+def _install_methods(session: Session, patches: Patches) -> None:
     built, zero, module_zero = Optimizer.__init__, Optimizer.zero_grad, nn.Module.zero_grad
 
     def init(self: Optimizer, *args: Any, **kwargs: Any) -> None:
@@ -48,4 +58,3 @@ def install(session: Session, patches: Patches) -> Callable[[], None]:
     patches.set(Optimizer, "__init__", init)
     patches.set(Optimizer, "zero_grad", zero_grad)
     patches.set(nn.Module, "zero_grad", zero_module)
-    return lambda: [h.remove() for h in handles] and None

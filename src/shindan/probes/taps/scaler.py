@@ -43,20 +43,8 @@ class Scaled:
 
 def install(session: Session, patches: Patches, scaled: Scaled) -> None:
     """Wrap the methods of GradScaler (and so of its subclasses that inherit them)."""
-    scale_, unscale, step, update = (
-        GradScaler.scale,
-        GradScaler.unscale_,
-        GradScaler.step,
-        GradScaler.update,
-    )
-
-    def wrapped_scale(self: GradScaler, outputs: Any) -> Any:
-        result = scale_(self, outputs)
-        if session.alive and self.is_enabled() and isinstance(outputs, Tensor):
-            session.guarded(
-                "GradScaler.scale", lambda: scaled.remember(outputs, result, _scale(self))
-            )
-        return result
+    _install_scale(session, patches, scaled)
+    unscale, step, update = GradScaler.unscale_, GradScaler.step, GradScaler.update
 
     def wrapped_unscale(self: GradScaler, optimizer: torch.optim.Optimizer) -> None:
         tell = session.alive and self.is_enabled()
@@ -89,10 +77,23 @@ def install(session: Session, patches: Patches, scaled: Scaled) -> None:
             event = ScalerEvent("update", self, None, before)
             session.guarded("GradScaler.update", lambda: session.scaler_used(event))
 
-    patches.set(GradScaler, "scale", wrapped_scale)
     patches.set(GradScaler, "unscale_", wrapped_unscale)
     patches.set(GradScaler, "step", wrapped_step)
     patches.set(GradScaler, "update", wrapped_update)
+
+
+def _install_scale(session: Session, patches: Patches, scaled: Scaled) -> None:
+    original = GradScaler.scale
+
+    def wrapped_scale(self: GradScaler, outputs: Any) -> Any:
+        result = original(self, outputs)
+        if session.alive and self.is_enabled() and isinstance(outputs, Tensor):
+            session.guarded(
+                "GradScaler.scale", lambda: scaled.remember(outputs, result, _scale(self))
+            )
+        return result
+
+    patches.set(GradScaler, "scale", wrapped_scale)
 
 
 def _scale(scaler: GradScaler) -> Tensor | None:

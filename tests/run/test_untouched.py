@@ -1,0 +1,98 @@
+"""Looking does not change the run: every bit of every update is the same, with and without."""
+
+import contextlib
+import hashlib
+import io
+import os
+import random
+import re
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from shindan.integrations.script import run_script
+from tests.run.patients import FRAMEWORKS, PATIENTS, names
+
+Trace = dict[str, Any]
+
+
+def digest(*tensors: torch.Tensor) -> str:
+    h = hashlib.sha256()
+    for t in tensors:
+        h.update(t.detach().contiguous().view(torch.uint8).numpy().tobytes())
+    return h.hexdigest()
+
+
+@contextlib.contextmanager
+def traced(folder: Path) -> Iterator[Trace]:
+    """Record parameters, gradients and optimizer state after every update, RNGs and output."""
+    trace: Trace = {"updates": []}
+
+    def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        owned = [p for g in optimizer.param_groups for p in g["params"]]
+        state = [v for p in owned for v in optimizer.state[p].values() if torch.is_tensor(v)]
+        grads = [p.grad for p in owned if p.grad is not None]
+        trace["updates"].append(digest(*owned, *grads, *(s for s in state if s.ndim)))
+
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
+    handle = register_optimizer_step_post_hook(after)
+    here, threads, argv = os.getcwd(), torch.get_num_threads(), sys.argv
+    sys.argv = ["script.py"]
+    torch.set_num_threads(1)
+    folder.mkdir()
+    os.chdir(folder)
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+            yield trace
+    finally:
+        handle.remove()
+        os.chdir(here)
+        sys.argv = argv
+        torch.set_num_threads(threads)
+    trace["output"] = out.getvalue()
+    trace["torch"] = digest(torch.get_rng_state())
+    trace["python"] = random.getstate()
+    trace["numpy"] = str(np.random.get_state())
+
+
+def steady(value: Any) -> Any:
+    """Output without the frameworks' own timings."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"'[a-z_]*(runtime|per_second)': '?[\d.e+-]+'?", "", value)
+
+
+def compare(name: str, tmp_path: Path, plain: Callable[[str], Any]) -> None:
+    script = str(PATIENTS / f"{name}.py")
+    failures: list[Any] = []
+    with traced(tmp_path / "without") as without:
+        plain(script)
+    with traced(tmp_path / "with") as watched:
+        run_script(
+            script,
+            [],
+            record=tmp_path / "record.db",
+            done=lambda d, w: failures.extend(d.failed),
+        )
+    assert failures == []
+    assert len(without["updates"]) > 10
+    for key in without:
+        assert steady(watched[key]) == steady(without[key]), key
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in FRAMEWORKS else ()) for n in names()],
+)
+def test_run_is_bitwise_equal(name: str, tmp_path: Path) -> None:
+    compare(name, tmp_path, lambda script: runpy.run_path(script, run_name="__main__"))
