@@ -90,6 +90,14 @@ def test_a_cause_explains_symptoms_of_its_own_run_only() -> None:
     assert foreign.subject == "b.py"
 
 
+def test_the_same_cause_in_two_places_is_named_once_to_its_symptom() -> None:
+    twice = replace(sample.PADDING, where=replace(sample.PADDING.where, line=9))
+    report = outline(
+        View(replace(sample.SICK, findings=(sample.PADDING, twice, sample.FLAT))), "en"
+    )
+    assert [ref.anchor for ref in report.symptoms[0].links] == ["f1"]
+
+
 def test_reasons_are_grouped_commonest_first() -> None:
     skipped = (NotRun("a/a", "rare"), NotRun("a/b", "common"), NotRun("a/c", "common"))
     report = outline(View(Document("healthy", (), not_run=skipped)), "en")

@@ -28,11 +28,6 @@ def explain(id: str, language: Language, console: Console) -> None:
         console.print(Prose(own.front["title"]), width=width, style="bold")
     console.print()
     console.print(Prose(own.body, message=False), width=width)
-    if check.refs:
-        console.print()
-        console.print(Text(say("references"), style="bold"))
-        for ref in check.refs:
-            console.print(wrap(Text(f"- {ref}"), width), highlight=False)
 
 
 def _find(id: str, say: Words) -> Check:

@@ -103,7 +103,7 @@ def outline(view: View, language: Language, prefix: str = "") -> Outline:
             place=view.place(finding.where),
             excerpt=view.excerpt(finding.where),
             subject=_subject(document.subjects, finding),
-            links=tuple(ref for other, ref in refs if _linked(finding, other)),
+            links=_links(finding, refs),
             measured=rows(finding.measured),
             unsaid=rows(wording.unsaid(finding.measured)),
         )
@@ -128,6 +128,15 @@ def _of_kind(entries: Iterable[Entry], kind: Kind) -> tuple[Entry, ...]:
 def _subject(subjects: tuple[Subject, ...], finding: Diagnosed) -> str:
     several = len(subjects) > 1 and finding.subject < len(subjects)
     return subjects[finding.subject].name if several else ""
+
+
+def _links(finding: Diagnosed, refs: Iterable[tuple[Diagnosed, Ref]]) -> tuple[Ref, ...]:
+    """What the finding explains or is explained by; of equal titles the first."""
+    found: dict[str, Ref] = {}
+    for other, ref in refs:
+        if _linked(finding, other):
+            found.setdefault(ref.title, ref)
+    return tuple(found.values())
 
 
 def _linked(one: Diagnosed, other: Diagnosed) -> bool:

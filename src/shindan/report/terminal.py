@@ -68,6 +68,8 @@ def _report(report: Outline, say: Words, width: int) -> Iterable[RenderableType]
     title = Text(f"Shindan · {names}\n" if names else "Shindan\n", style="dim")
     title.append(headline(report, say), style=f"not dim {STYLES[report.verdict]}")
     yield wrap(title, width)
+    if report.entries:
+        yield ""
     number = 0
     for section in ("causes", "risks", "symptoms"):
         entries: tuple[Entry, ...] = getattr(report, section)
@@ -83,7 +85,7 @@ def _report(report: Outline, say: Words, width: int) -> Iterable[RenderableType]
 
 
 def _heading(text: str) -> RenderableType:
-    return Text(f"\n{text}", style="bold underline")
+    return Text(text, style="bold underline")
 
 
 def _entry(number: int, entry: Entry, say: Words, width: int) -> RenderableType:
@@ -157,8 +159,9 @@ def _change(number: int, change: Change, width: int) -> RenderableType:
 def _ending(report: Outline, say: Words, width: int) -> Iterable[RenderableType]:
     told = not_run(report, say)
     if told:
-        gap = "\n" if report.entries else ""
-        yield wrap(Text(gap + told, style="dim"), width)
+        if report.changes:
+            yield ""
+        yield wrap(Text(told, style="dim"), width)
     if report.failed:
         yield wrap(Text(say("failed", n=len(report.failed)), style="red"), width)
         for failure in report.failed:
