@@ -35,3 +35,8 @@ def where(module: str | None = None) -> Where:
 def is_user_file(name: str) -> bool:
     """True for code that is neither ours, nor torch's, nor an installed library's."""
     return not name.startswith((_OURS, _TORCH, "<", *_LIBRARIES))
+
+
+def is_library_file(name: str) -> bool:
+    """True for an installed library's code, torch and the standard library apart."""
+    return "site-packages" in name and not name.startswith((_OURS, _TORCH))
