@@ -20,7 +20,7 @@ def install(session: Session, patches: Patches) -> Callable[[], None]:
 
     def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if session.alive and not torch.compiler.is_compiling():
-            closure = (args[0] if args else None) or kwargs.get("closure")
+            closure = (args[1] if len(args) > 1 else None) or kwargs.get("closure")
             session.guarded("optimizer.step", lambda: session.step_begins(optimizer, bool(closure)))
 
     def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
