@@ -1,0 +1,249 @@
+"""A census of the parameters at doubling updates (evidence ``ParamLedger``)."""
+
+import weakref
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from shindan.core.evidence.base import Evidence, Unavailable
+from shindan.core.evidence.parameters import OptimizerRow, ParamLedger, ParamRow
+from shindan.probes.events import CheckpointEvent, ForwardCall, OptimizerStep
+from shindan.probes.freshness import looks_random
+from shindan.probes.look import Look, plain
+from shindan.probes.probe import Probe
+from shindan.probes.session import Session, parameters
+
+SAMPLED = 64
+"""Elements of each parameter compared between censuses."""
+ROOTS = 16
+TESTED = 32
+"""Frozen parameters tested for fresh randomness."""
+SCALE_FREE = ("adam", "lion", "lamb", "rmsprop", "adagrad", "adafactor", "sign", "muon", "sophia")
+
+
+@dataclass(eq=False)
+class _Seen:
+    """What is remembered of one parameter; flags are set by mail."""
+
+    ref: "weakref.ref[Tensor]"
+    first: Tensor | None = None
+    had_grad: bool = False
+    nonzero: bool = False
+    moved: bool = False
+    loaded: bool = False
+    stepped: bool = False
+    random: bool | None = None
+
+
+@dataclass(eq=False)
+class _Owner:
+    number: int
+    updates: int = 0
+    decay_travel: float = 0.0
+    closure: bool = False
+    row: OptimizerRow | None = None
+
+
+class Parameters(Probe):
+    """Who owns each parameter, does it get gradients, does it move."""
+
+    def on_start(self, session: Session) -> None:
+        """Begin with nothing."""
+        self.session = session
+        self.roots: list[weakref.ref[nn.Module]] = []
+        self.seen: dict[int, _Seen] = {}
+        self.owners: weakref.WeakKeyDictionary[torch.optim.Optimizer, _Owner] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.rows: tuple[ParamRow, ...] = ()
+        self.optimizers: tuple[OptimizerRow, ...] = ()
+        self.censuses = 0
+        self.counted = 0
+
+    def on_forward(self, call: ForwardCall) -> None:
+        """A root that records gradients is (perhaps) trained."""
+        if not call.grad or any(r() is call.module for r in self.roots):
+            return
+        self.roots = [r for r in self.roots if r() is not None][-ROOTS + 1 :]
+        self.roots.append(weakref.ref(call.module))
+
+    def on_checkpoint(self, event: CheckpointEvent) -> None:
+        """Remember whose values came from a file."""
+        if event.kind != "module_load" or not isinstance(event.target, nn.Module):
+            return
+        keys = set(event.content) if isinstance(event.content, dict) else set()
+        for name, parameter in event.target.named_parameters(remove_duplicate=False):
+            if name in keys:
+                self._about(parameter).loaded = True
+
+    def on_step(self, step: OptimizerStep) -> None:
+        """Number the optimizers as they first step."""
+        owner = self.owners.get(step.optimizer)
+        if owner is None:
+            owner = self.owners[step.optimizer] = _Owner(self.counted)
+            self.counted += 1
+        owner.updates += 1
+        owner.closure |= step.closure
+        owner.decay_travel += max(
+            (
+                float(g["lr"]) * float(g.get("weight_decay") or 0.0)
+                for g in step.optimizer.param_groups
+            ),
+            default=0.0,
+        )
+
+    def on_step_done(self, step: OptimizerStep) -> None:
+        """A census at updates 0, 1, 3, 7, 15, ..."""
+        if (step.update + 1) & step.update:
+            return
+        if step.optimizer is self.session.main_optimizer or len(self.owners) <= 4:
+            self._census()
+
+    def on_look(self, look: Look) -> None:
+        """Test frozen parameters once for fresh randomness."""
+        frozen = [p for p in look.module.parameters() if not p.requires_grad]
+        for parameter in frozen[:TESTED]:
+            seen = self._about(parameter)
+            if seen.random is None:
+                seen.random = looks_random(parameter)
+
+    def _about(self, parameter: Tensor) -> _Seen:
+        seen = self.seen.get(id(parameter))
+        if seen is None or seen.ref() is not parameter:
+            seen = self.seen[id(parameter)] = _Seen(weakref.ref(parameter))
+        return seen
+
+    def _census(self) -> None:
+        self.censuses += 1
+        for _, _, _, trained in self._trained():
+            self._look_at(trained, self._about(trained))
+        for optimizer in self.owners:
+            for parameter in parameters(optimizer):
+                self._about(parameter).stepped = True
+
+    def _look_at(self, parameter: Tensor, seen: _Seen) -> None:
+        mail = self.session.mail
+        sample = _sample(parameter)
+        if seen.first is None:
+            seen.first = sample
+        elif not seen.moved and sample.shape == seen.first.shape:
+            changed = (sample != seen.first.to(sample.device)).any()
+            mail.post(changed, lambda v: _mark(seen, "moved", v))
+        grad = parameter.grad
+        if grad is not None:
+            seen.had_grad = True
+            if not seen.nonzero and not grad.is_sparse and grad.numel():
+                mail.post(grad.detach().count_nonzero(), lambda v: _mark(seen, "nonzero", v))
+            seen.nonzero |= grad.is_sparse
+
+    def _trained(self) -> Iterator[tuple[nn.Module, nn.Module, str, nn.Parameter]]:
+        """(root, holder, name, parameter), each parameter once."""
+        known: set[int] = set()
+        for ref in self.roots:
+            root = ref()
+            if root is None:
+                continue
+            root = plain(root)
+            for prefix, module in root.named_modules():
+                for leaf, parameter in module._parameters.items():
+                    if parameter is not None and id(parameter) not in known:
+                        known.add(id(parameter))
+                        yield root, module, f"{prefix}.{leaf}" if prefix else leaf, parameter
+
+    def evidence(self) -> Iterable[Evidence | Unavailable]:
+        """The ledger as it stands; that of the last modules alive when all are gone."""
+        if not self.censuses:
+            yield Unavailable("ParamLedger", "no optimizer has stepped")
+            return
+        rows = tuple(self._rows())
+        if rows:
+            self.rows, self.optimizers = rows, tuple(self._optimizers())
+        yield ParamLedger(self.rows, self.optimizers, self.censuses, self.session.update)
+
+    def _rows(self) -> Iterator[ParamRow]:
+        places: dict[int, tuple[torch.optim.Optimizer, int]] = {}
+        for ref in self.session.optimizers:
+            optimizer = ref()
+            for number, group in enumerate(optimizer.param_groups if optimizer else ()):
+                for parameter in group["params"]:
+                    if optimizer is not None:
+                        places[id(parameter)] = (optimizer, number)
+        for root, module, name, parameter in self._trained():
+            seen = self.seen.get(id(parameter))
+            if seen is not None and seen.ref() is parameter and seen.first is not None:
+                yield self._row(root, module, name, parameter, seen, places.get(id(parameter)))
+
+    def _row(
+        self,
+        root: nn.Module,
+        module: nn.Module,
+        name: str,
+        parameter: nn.Parameter,
+        seen: _Seen,
+        place: tuple[torch.optim.Optimizer, int] | None,
+    ) -> ParamRow:
+        owner = self.owners.get(place[0]) if place else None
+        group = place[0].param_groups[place[1]] if place else {}
+        pretrained = bool(getattr(getattr(root, "config", None), "_name_or_path", ""))
+        return ParamRow(
+            name=name,
+            root=type(root).__name__,
+            kind=type(module).__name__,
+            shape=tuple(parameter.shape),
+            dtype=str(parameter.dtype).removeprefix("torch."),
+            requires_grad=parameter.requires_grad,
+            owned=place is not None,
+            optimizer=owner.number if owner else None,
+            group=place[1] if place else None,
+            weight_decay=float(group.get("weight_decay") or 0.0),
+            grad="nonzero" if seen.nonzero else "zero" if seen.had_grad else "none",
+            moved=seen.moved,
+            loaded=seen.loaded or pretrained,
+            trained_before=seen.stepped,
+            random=seen.random,
+        )
+
+    def _optimizers(self) -> Iterator[OptimizerRow]:
+        known = {id(p) for _, _, _, p in self._trained()}
+        for optimizer, owner in self.owners.items():
+            groups = optimizer.param_groups
+            held = list(parameters(optimizer))
+            yield OptimizerRow(
+                number=owner.number,
+                name=type(optimizer).__name__,
+                scale_free=scale_free(optimizer),
+                eps=float(groups[0].get("eps") or 0.0) if _is_number(groups[0].get("eps")) else 0.0,
+                elements=sum(p.numel() for p in held),
+                updates=owner.updates,
+                weight_decays=tuple(float(g.get("weight_decay") or 0.0) for g in groups),
+                decay_travel=owner.decay_travel,
+                closure=owner.closure,
+                strangers=tuple(
+                    tuple(p.shape) for p in held[:4096] if id(p) not in known and p.grad is None
+                ),
+            )
+
+
+def scale_free(optimizer: torch.optim.Optimizer) -> bool:
+    """Do its steps stay the same when all gradients are multiplied by a constant?"""
+    name = type(optimizer).__name__.lower()
+    if any(word in name for word in SCALE_FREE):
+        return True
+    state = next(iter(optimizer.state.values()), None)
+    return isinstance(state, dict) and "exp_avg_sq" in state
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float))
+
+
+def _sample(parameter: Tensor) -> Tensor:
+    flat = parameter.detach().reshape(-1)
+    return flat[:: max(1, flat.numel() // SAMPLED)][:SAMPLED].clone()
+
+
+def _mark(seen: _Seen, name: str, value: float) -> None:
+    if value:
+        setattr(seen, name, True)
