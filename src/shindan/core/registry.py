@@ -6,12 +6,14 @@ import pkgutil
 
 from shindan.core.check import Check
 
+ROOM = "shindan.checks"
+"""Imported by name: the room of the checks stands above core, and only its doors are known here."""
+
 
 @functools.cache
 def checks() -> tuple[Check, ...]:
     """All checks, by id."""
-    import shindan.checks as room
-
+    room = importlib.import_module(ROOM)
     found: dict[str, Check] = {}
     for info in pkgutil.walk_packages(room.__path__, room.__name__ + "."):
         check = getattr(importlib.import_module(info.name), "CHECK", None)
