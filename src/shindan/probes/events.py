@@ -92,7 +92,8 @@ class OptimizerStep:
     """One ``optimizer.step``; ``closure`` when forward and backward run inside it.
 
     ``update`` counts the updates of this optimizer, from 0; ``micro`` the backward calls since
-    its last update (with a closure: only known when the step is done).
+    its last update (with a closure: only known when the step is done). ``norm`` is the gradient
+    norm once a probe has asked for it (``gradients.gradient_norm``).
     """
 
     optimizer: torch.optim.Optimizer
@@ -100,6 +101,7 @@ class OptimizerStep:
     micro: int
     closure: bool
     clips: list["ClipCall"] = field(default_factory=list)
+    norm: Tensor | None = None
 
 
 @dataclass(eq=False)

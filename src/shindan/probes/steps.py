@@ -16,9 +16,10 @@ from shindan.probes.events import (
     OptimizerStep,
     ScalerEvent,
 )
+from shindan.probes.gradients import gradient_norm
 from shindan.probes.look import LANGUAGE
 from shindan.probes.probe import Probe
-from shindan.probes.session import Session, parameters
+from shindan.probes.session import Session
 
 KEPT = 20_000
 """Points kept of each series; then every other one of the older half is dropped."""
@@ -137,7 +138,7 @@ class Steps(Probe):
         self.updates.append(made)
         _thin(self.updates)
         if not step.closure:
-            self._norms(step.optimizer, made)
+            self._norms(step, made)
 
     def on_step_done(self, step: OptimizerStep) -> None:
         """With a closure the gradients are there only now."""
@@ -145,7 +146,7 @@ class Steps(Probe):
         if made is not None:
             made.micro_steps = step.micro
             if step.closure:
-                self._norms(step.optimizer, made)
+                self._norms(step, made)
 
     def on_scaler(self, event: ScalerEvent) -> None:
         """The scale of an update; a skipped one leaves its own mark."""
@@ -165,7 +166,7 @@ class Steps(Probe):
         if event.scale is not None:
             self.session.mail.post(event.scale, lambda v: setattr(made, "scale", v))
 
-    def _norms(self, optimizer: torch.optim.Optimizer, made: _Update) -> None:
+    def _norms(self, step: OptimizerStep, made: _Update) -> None:
         mail = self.session.mail
         if self.clipped is not None:
             norm, limit, raw = self.clipped
@@ -175,16 +176,8 @@ class Steps(Probe):
             used = norm * (limit / (raw + 1e-6)).clamp(max=1.0)
             mail.post(used, lambda v: setattr(made, "grad_norm_used", v))
             return
-        grads = [
-            p.grad
-            for p in parameters(optimizer)
-            if p.grad is not None and not p.grad.is_sparse and p.grad.numel()
-        ]
-        if grads:
-            norms = torch._foreach_norm(grads)
-            total = torch.linalg.vector_norm(
-                torch.stack([n.to(grads[0].device, torch.float32) for n in norms])
-            )
+        total = gradient_norm(step)
+        if total is not None:
             mail.post(total, lambda v: setattr(made, "grad_norm", v))
             mail.post(total, lambda v: setattr(made, "grad_norm_used", v))
 
