@@ -35,7 +35,7 @@ def align(
             found = _by_value(loss.digest, rows, shape)
             if found is not None:
                 return Alignment(found, True)
-    for candidate in _usual(shape, loss.digest.device):
+    for candidate in usual(shape, loss.digest.device):
         if len(candidate) == n:
             return Alignment(candidate, False)
     return None
@@ -65,7 +65,7 @@ def _agreement(x: Tensor, y: Tensor, counted: Tensor) -> float:
     return float(((x == y) & counted).sum()) / n if n else 0.0
 
 
-def _usual(shape: tuple[int, ...], device: torch.device) -> list[Tensor]:
+def usual(shape: tuple[int, ...], device: torch.device) -> list[Tensor]:
     """All positions; all but the last; all but the first; along either axis."""
     grid = torch.arange(shape[0] * shape[1], device=device).reshape(shape)
     return [
@@ -81,7 +81,7 @@ def _by_value(loss_rows: Tensor, output_rows: Tensor, shape: tuple[int, ...]) ->
     width = min(loss_rows.shape[1], output_rows.shape[1])
     a = loss_rows[:, :width].float()
     b = output_rows[:, :width].float()
-    for candidate in _usual(shape, b.device):
+    for candidate in usual(shape, b.device):
         if len(candidate) == len(a) and _close(a, b[candidate]):
             return candidate
     if len(a) > len(b):
