@@ -79,6 +79,11 @@ class Session:
         """False in forked children and while Shindan itself is at work."""
         return not self._busy and not self.looking and os.getpid() == self._pid
 
+    @property
+    def capturing(self) -> bool:
+        """Is the running micro-step being captured for a deep look?"""
+        return self._capture is not None and not self._capture.closed
+
     def hears(self, event: str) -> bool:
         """Does any probe listen to this event?"""
         return bool(self._listeners[event])
