@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,6 @@ class _Owner:
     updates: int = 0
     decay_travel: float = 0.0
     closure: bool = False
-    row: OptimizerRow | None = None
 
 
 class Parameters(Probe):
@@ -57,7 +56,7 @@ class Parameters(Probe):
         self.owners: weakref.WeakKeyDictionary[torch.optim.Optimizer, _Owner] = (
             weakref.WeakKeyDictionary()
         )
-        self.rows: tuple[ParamRow, ...] = ()
+        self.rows: tuple[tuple[ParamRow, _Seen], ...] = ()
         self.optimizers: tuple[OptimizerRow, ...] = ()
         self.censuses = 0
         self.counted = 0
@@ -121,7 +120,8 @@ class Parameters(Probe):
             self._look_at(trained, self._about(trained))
         for optimizer in self.owners:
             for parameter in parameters(optimizer):
-                self._about(parameter).stepped = True
+                self._about(parameter).stepped |= parameter.requires_grad
+        self.rows, self.optimizers = tuple(self._rows()), tuple(self._optimizers())
 
     def _look_at(self, parameter: Tensor, seen: _Seen) -> None:
         mail = self.session.mail
@@ -153,27 +153,21 @@ class Parameters(Probe):
                         yield root, module, f"{prefix}.{leaf}" if prefix else leaf, parameter
 
     def evidence(self) -> Iterable[Evidence | Unavailable]:
-        """The ledger as it stands; that of the last modules alive when all are gone."""
+        """The ledger of the last census; flags that arrived since are in it."""
         if not self.censuses:
             yield Unavailable("ParamLedger", "no optimizer has stepped")
             return
-        rows = tuple(self._rows())
-        if rows:
-            self.rows, self.optimizers = rows, tuple(self._optimizers())
-        yield ParamLedger(self.rows, self.optimizers, self.censuses, self.session.update)
+        rows = tuple(_judged(row, seen) for row, seen in self.rows)
+        yield ParamLedger(rows, self.optimizers, self.censuses, self.session.update)
 
-    def _rows(self) -> Iterator[ParamRow]:
+    def _rows(self) -> Iterator[tuple[ParamRow, _Seen]]:
         places: dict[int, tuple[torch.optim.Optimizer, int]] = {}
-        for ref in self.session.optimizers:
-            optimizer = ref()
-            for number, group in enumerate(optimizer.param_groups if optimizer else ()):
-                for parameter in group["params"]:
-                    if optimizer is not None:
-                        places[id(parameter)] = (optimizer, number)
+        for optimizer in (o for ref in self.session.optimizers if (o := ref()) is not None):
+            for number, group in enumerate(optimizer.param_groups):
+                places.update((id(p), (optimizer, number)) for p in group["params"])
         for root, module, name, parameter in self._trained():
-            seen = self.seen.get(id(parameter))
-            if seen is not None and seen.ref() is parameter and seen.first is not None:
-                yield self._row(root, module, name, parameter, seen, places.get(id(parameter)))
+            row = self._row(root, module, name, parameter, places.get(id(parameter)))
+            yield row, self._about(parameter)
 
     def _row(
         self,
@@ -181,15 +175,13 @@ class Parameters(Probe):
         module: nn.Module,
         name: str,
         parameter: nn.Parameter,
-        seen: _Seen,
         place: tuple[torch.optim.Optimizer, int] | None,
     ) -> ParamRow:
         owner = self.owners.get(place[0]) if place else None
         group = place[0].param_groups[place[1]] if place else {}
-        pretrained = bool(getattr(getattr(root, "config", None), "_name_or_path", ""))
         return ParamRow(
             name=name,
-            root=type(root).__name__,
+            root=self._label(root),
             kind=type(module).__name__,
             shape=tuple(parameter.shape),
             dtype=str(parameter.dtype).removeprefix("torch."),
@@ -198,12 +190,15 @@ class Parameters(Probe):
             optimizer=owner.number if owner else None,
             group=place[1] if place else None,
             weight_decay=float(group.get("weight_decay") or 0.0),
-            grad="nonzero" if seen.nonzero else "zero" if seen.had_grad else "none",
-            moved=seen.moved,
-            loaded=seen.loaded or pretrained,
-            trained_before=seen.stepped,
-            random=seen.random,
+            loaded=bool(getattr(getattr(root, "config", None), "_name_or_path", "")),
         )
+
+    def _label(self, root: nn.Module) -> str:
+        """The class of a root, numbered when several roots share it."""
+        alive = [plain(r) for ref in self.roots if (r := ref()) is not None]
+        same = [r for r in alive if type(r) is type(root)]
+        place = next((i for i, r in enumerate(same) if r is root), 0)
+        return type(root).__name__ + (f" {place + 1}" if place else "")
 
     def _optimizers(self) -> Iterator[OptimizerRow]:
         known = {id(p) for _, _, _, p in self._trained()}
@@ -233,6 +228,17 @@ def scale_free(optimizer: torch.optim.Optimizer) -> bool:
         return True
     state = next(iter(optimizer.state.values()), None)
     return isinstance(state, dict) and "exp_avg_sq" in state
+
+
+def _judged(row: ParamRow, seen: _Seen) -> ParamRow:
+    return replace(
+        row,
+        grad="nonzero" if seen.nonzero else "zero" if seen.had_grad else "none",
+        moved=seen.moved,
+        loaded=row.loaded or seen.loaded,
+        trained_before=seen.stepped,
+        random=seen.random,
+    )
 
 
 def _is_number(value: object) -> bool:
