@@ -167,22 +167,23 @@ class Look:
     # -- what the batch is -------------------------------------------------------------------
 
     @cached_property
-    def _ids(self) -> tuple[str, Tensor]:
-        """The integer argument that feeds the widest embedding."""
+    def fed(self) -> list[tuple[int, str, Tensor]]:
+        """(rows of the embedding, path, ids) of every integer argument that feeds an embedding."""
         whole = [
             (n, t)
             for n, t in leaves({"args": self.taken.call.args, "kwargs": self.taken.call.kwargs})
             if not t.is_floating_point() and t.dtype != torch.bool and t.ndim == 2
         ]
         looked_up = self._lookups()
-        best: tuple[int, str, Tensor] | None = None
-        for rows, indices in looked_up:
-            for n, t in whole:
-                if _same_ids(indices, t) and (best is None or rows > best[0]):
-                    best = (rows, n, t)
-        if best is None:
+        return [(r, n, t) for r, indices in looked_up for n, t in whole if _same_ids(indices, t)]
+
+    @cached_property
+    def _ids(self) -> tuple[str, Tensor]:
+        """The integer argument that feeds the widest embedding."""
+        if not self.fed:
             raise NoReplay("no integer argument of the model's forward feeds an embedding")
-        return best[1], best[2]
+        _, name, ids = max(self.fed, key=lambda f: f[0])
+        return name, ids
 
     def _lookups(self) -> list[tuple[int, Tensor]]:
         """(rows, indices) of every embedding looked up in one replay."""
