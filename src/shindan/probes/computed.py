@@ -1,0 +1,150 @@
+"""What the model computes, from one recorded replay at a look."""
+
+import sys
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from shindan.core.evidence.base import Evidence, Unavailable
+from shindan.core.evidence.computed import (
+    AttentionScores,
+    EmbeddingPoint,
+    EmbeddingSum,
+    Ends,
+)
+from shindan.probes.attention_trace import AttentionTrace
+from shindan.probes.calls import Call, recording
+from shindan.probes.embedding_trace import EmbeddingTrace
+from shindan.probes.look import Look, NoReplay
+from shindan.probes.probe import Probe
+from shindan.probes.session import Session
+
+MUP = ("mup", "width_mult", "base_width", "base_shape")
+
+
+class Computed(Probe):
+    """Attention scores at the first look; sums of embeddings and the two ends at every look."""
+
+    def on_start(self, session: Session) -> None:
+        """Begin with nothing."""
+        self.session = session
+        self.scores: AttentionScores | None = None
+        self.points: list[EmbeddingPoint] = []
+        self.sum: EmbeddingSum | None = None
+        self.ends: list[Ends] = []
+        self.because = "no look was made"
+
+    def on_look(self, look: Look) -> None:
+        """Replay once, listening."""
+        attention = AttentionTrace(look.module) if self.scores is None else None
+        entry = _entry(look)
+        if isinstance(entry, NoReplay):
+            self.because = str(entry)
+
+        def hear(call: Call) -> None:
+            if attention is not None:
+                attention.hear(call)
+            if isinstance(entry, EmbeddingTrace):
+                entry.hear(call)
+
+        with recording(look.module, hear):
+            look.call()
+        if attention is not None:
+            self.scores = AttentionScores(
+                tuple(attention.sites), look.update, speaks_of_mup(self.session, look.module)
+            )
+        if isinstance(entry, EmbeddingTrace):
+            self._entered(look, entry)
+
+    def _entered(self, look: Look, entry: EmbeddingTrace) -> None:
+        root = type(look.module).__name__
+        if entry.added is not None:
+            token, position, _ = entry.added
+            self.points.append(EmbeddingPoint(look.update, token, position))
+        if self.sum is None:
+            raw, tables, consumer = entry.raw or (None, 0, None)
+            place = entry.added[2] if entry.added is not None else None
+            self.sum = EmbeddingSum(
+                (),
+                raw,
+                tables,
+                root,
+                _same_position(look),
+                place.file if place else None,
+                place.line if place else None,
+                consumer,
+            )
+        if entry.table is not None and entry.head is not None:
+            held = dict(look.module.named_parameters(remove_duplicate=False))
+            a, b = held[entry.table], held[entry.head]
+            self.ends.append(
+                Ends(
+                    look.update,
+                    root,
+                    entry.table,
+                    entry.head,
+                    shared=a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr(),
+                    same_shape=a.shape == b.shape,
+                )
+            )
+
+    def evidence(self) -> Iterable[Evidence | Unavailable]:
+        """What the looks have shown."""
+        if self.scores is not None:
+            yield self.scores
+        else:
+            yield Unavailable("AttentionScores", self.because)
+        if self.sum is not None:
+            yield EmbeddingSum(**{**vars(self.sum), "points": tuple(self.points)})
+        else:
+            yield Unavailable("EmbeddingSum", self.because)
+
+
+def _entry(look: Look) -> EmbeddingTrace | NoReplay:
+    try:
+        ids = look._ids[1]
+    except NoReplay as reason:
+        return reason
+    try:
+        classes = look.classes
+    except NoReplay:
+        classes = None
+    return EmbeddingTrace(look.module, ids, classes)
+
+
+def _same_position(look: Look) -> bool | None:
+    """Does a counted label mostly equal nothing to its right: is it of its own position?
+
+    True when the labels of unmasked tokens, or the untouched part of the masked ones, agree with
+    the ids at the same place more than with the next ones. None when that cannot be told.
+    """
+    try:
+        ids, labels = look.ids, look.labels
+    except NoReplay:
+        return None
+    counted = labels >= 0
+    if not bool(counted.any()):
+        return None
+    same = float((labels == ids)[counted].float().mean())
+    later = counted[:, :-1]
+    following = float((labels[:, :-1] == ids[:, 1:])[later].float().mean()) if later.any() else 0.0
+    return following < 0.9 and (same > 0.0 or float(counted.float().mean()) < 0.7)
+
+
+def speaks_of_mup(session: Session, root: nn.Module) -> bool:
+    """Is maximal update parametrisation named, or are there several learning rates?"""
+    if "mup" in sys.modules:
+        return True
+    names = {type(root).__name__}
+    for module in root.modules():
+        names.update(vars(module))
+        names.update(getattr(getattr(module, "config", None), "__dict__", {}))
+    if any(m in n.lower() for n in names for m in MUP):
+        return True
+    optimizer = session.main_optimizer
+    return optimizer is not None and len({_number(g["lr"]) for g in optimizer.param_groups}) > 1
+
+
+def _number(lr: object) -> float:
+    return float(lr) if isinstance(lr, (int, float, torch.Tensor)) else 0.0
