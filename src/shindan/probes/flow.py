@@ -24,13 +24,9 @@ KEEPING = frozenset(_MOVED.split())
 NORMS = frozenset(
     ("layer_norm", "rms_norm", "normalize", "group_norm", "batch_norm", "instance_norm")
 )
-    ["layer_norm", "rms_norm", "normalize", "group_norm", "batch_norm", "instance_norm"]
-)
 PRODUCTS = frozenset(("matmul", "bmm", "einsum", "mm", "baddbmm"))
 SCALINGS = frozenset(
     ("mul", "mul_", "div", "div_", "imul", "idiv", "itruediv", "multiply", "divide")
-)
-    ["mul", "mul_", "div", "div_", "imul", "idiv", "itruediv", "multiply", "divide"]
 )
 
 
