@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.finding import Failure
 from shindan.probes import handwritten
+from shindan.probes.byhand import ByHand
 from shindan.probes.events import (
     BackwardCall,
     ClipCall,
@@ -62,6 +63,7 @@ class Session:
         self.micro_since: dict[int, int] = {}
         self.stepping: OptimizerStep | None = None
         self.schedulers: list[weakref.ref[Any]] = []
+        self._by_hand = ByHand()
         self._flush = flush
         self._pid = os.getpid()
         self._busy = False
@@ -152,6 +154,7 @@ class Session:
 
     def forward_begins(self, module: nn.Module, args: Any, kwargs: Any, grad: bool) -> ForwardCall:
         """A root call begins; ``grad``: the script records gradients."""
+        self.updated_by_hand()
         device = _device_type(module)
         call = ForwardCall(
             module,
@@ -236,6 +239,15 @@ class Session:
         for key in self.micro_since:
             self.micro_since[key] += 1
         self.tell("on_backward_done", backward)
+        if self._without_optimizer():
+            self._by_hand.after_backward(c.module for c in backward.calls)
+
+    def updated_by_hand(self) -> None:
+        """Without any optimizer: has the script's own loop moved the parameters?"""
+        stand_in = self._by_hand.updated() if self._without_optimizer() else None
+        if stand_in is not None:
+            self.step_begins(stand_in, closure=False)
+            self.step_ends(stand_in)
 
     def clipped(self, clip: ClipCall) -> None:
         """Gradients were clipped."""
@@ -276,6 +288,9 @@ class Session:
             self.look()
         if self._flush is not None:
             self._flush()
+
+    def _without_optimizer(self) -> bool:
+        return all(r() is self._by_hand.stand_in for r in self.optimizers)
 
     # -- deep looks -------------------------------------------------------------------------
 

@@ -51,7 +51,8 @@ def _install_methods(session: Session, patches: Patches) -> None:
         zero(self, *args, **kwargs)
 
     def zero_module(self: nn.Module, *args: Any, **kwargs: Any) -> None:
-        if session.alive and session.hears("on_zero_grad"):
+        if session.alive:
+            session.guarded("update by hand", session.updated_by_hand)
             session.guarded("zero_grad", lambda: session.tell("on_zero_grad", self))
         module_zero(self, *args, **kwargs)
 
