@@ -136,10 +136,14 @@ def main():
         lr=train_cfg["lr"],
     )
     updates, warmup = train_cfg["updates"], train_cfg["warmup_updates"]
-    decay = (1.0 - train_cfg["final_lr_fraction"]) / (updates - warmup)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda u: (u + 1) / warmup if u < warmup else 1.0 - decay * (u - warmup)
-    )
+    floor = train_cfg["final_lr_fraction"]
+
+    def lr_factor(update):
+        if update < warmup:
+            return (update + 1) / warmup
+        return max(floor, 1.0 - (1.0 - floor) * (update - warmup) / (updates - warmup))
+
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lr_factor)
     scaler = torch.amp.GradScaler("cpu", init_scale=train_cfg["init_scale"])
     loader = torch.utils.data.DataLoader(
         train_docs, train_cfg["micro_batch"], shuffle=True, collate_fn=pad_batch, drop_last=True

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 PAD_ID, CLS_ID, SEP_ID, MASK_ID, FIRST_WORD = 0, 1, 2, 3, 4
 N_KEYS, N_SYMBOLS, MAX_LEN = 2, 10, 30
 VOCAB_SIZE = FIRST_WORD + N_KEYS + N_SYMBOLS
-BATCH_SIZE, TEACHER_STEPS, STUDENT_STEPS = 24, 70, 70
-TEMPERATURE, ALPHA_KD, ALPHA_MLM, ALPHA_HIDDEN = 2.0, 0.5, 0.5, 0.1
+BATCH_SIZE, TEACHER_STEPS, STUDENT_STEPS = 22, 66, 66
+TEMPERATURE, ALPHA_KD, ALPHA_MLM, ALPHA_HIDDEN = 2.0, 1.0, 0.5, 1.0
 
 
 def make_documents(n, seed):
@@ -84,7 +84,7 @@ def warmup_then_linear(optimizer, total, warmup=8):
     def factor(step):
         if step < warmup:
             return (step + 1) / warmup
-        return 1.0 - 0.9 * (step - warmup) / (total - warmup)
+        return max(0.1, 1.0 - 0.9 * (step - warmup) / (total - warmup))
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
@@ -105,7 +105,7 @@ def evaluate(model, inputs, labels):
 
 
 torch.manual_seed(0)
-train_ids, val_ids = make_documents(70 * BATCH_SIZE, seed=1), make_documents(160, seed=2)
+train_ids, val_ids = make_documents(1452, seed=1), make_documents(160, seed=2)
 val_inputs, val_labels = mask_tokens(val_ids, torch.Generator().manual_seed(3))
 
 teacher = Encoder(hidden=64, n_layers=2, n_heads=4)
@@ -124,7 +124,7 @@ print(f"teacher: val loss {evaluate(teacher, val_inputs, val_labels):.4f}")
 
 student = Encoder(hidden=32, n_layers=1, n_heads=2)
 project = nn.Linear(32, 64)  # the student goes up to the teacher's width; the teacher stays put
-student_optimizer = torch.optim.Adam([*student.parameters(), *project.parameters()], lr=5e-3)
+student_optimizer = torch.optim.Adam([*student.parameters(), *project.parameters()], lr=8e-3)
 student_scheduler = warmup_then_linear(student_optimizer, STUDENT_STEPS)
 print(f"student: val loss {evaluate(student, val_inputs, val_labels):.4f} before")
 for step, ids in enumerate(batches(train_ids, STUDENT_STEPS), start=1):

@@ -74,7 +74,7 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, vocab_size, dim=64, n_layers=2, n_heads=4, max_positions=32, dropout=0.1):
+    def __init__(self, vocab_size, dim=64, n_layers=2, n_heads=4, max_positions=40, dropout=0.1):
         super().__init__()
         self.wte, self.wpe = nn.Embedding(vocab_size, dim), nn.Embedding(max_positions, dim)
         self.dropout = nn.Dropout(dropout)

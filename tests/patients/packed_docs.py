@@ -96,7 +96,7 @@ class Transformer(nn.Module):
     def __init__(self):
         super().__init__()
         self.tok_embeddings = nn.Embedding(VOCAB, DIM)
-        self.pos_embeddings = nn.Embedding(30, DIM)  # the longest document has 30 tokens
+        self.pos_embeddings = nn.Embedding(SEQ_LEN, DIM)
         self.layers = nn.ModuleList(TransformerBlock() for _ in range(N_LAYERS))
         self.norm = nn.RMSNorm(DIM, eps=1e-5)
         self.output = nn.Linear(DIM, VOCAB, bias=False)

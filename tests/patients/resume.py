@@ -76,7 +76,7 @@ class LanguageModel(nn.Module):
 def lr_factor(update):
     if update < WARMUP:
         return (update + 1) / WARMUP
-    return 1.0 - 0.9 * (update - WARMUP) / (UPDATES - WARMUP)
+    return max(0.1, 1.0 - 0.9 * (update - WARMUP) / (UPDATES - WARMUP))
 
 
 def build():

@@ -10,8 +10,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 EMSIZE, NHEAD, NHID, NLAYERS, DROPOUT = 64, 4, 128, 2, 0.1
-BPTT, BATCH_SIZE, EVAL_BATCH_SIZE = 24, 20, 20
-EPOCHS, LR, LR_FLOOR, CLIP, MAX_WORDS = 4, 1.0, 0.1, 1.0, 150
+BPTT, BATCH_SIZE, EVAL_BATCH_SIZE = 20, 20, 20
+EPOCHS, LR, LR_FLOOR, CLIP, MAX_WORDS = 4, 0.7, 0.1, 1.0, 150
 
 
 class Corpus:
@@ -41,9 +41,8 @@ def batchify(data, bsz):
 
 
 def get_batch(source, i):
-    seq_len = min(BPTT, len(source) - 1 - i)
-    data = source[i : i + seq_len]  # (T, B)
-    target = source[i + 1 : i + 1 + seq_len].reshape(-1)  # (T * B)
+    data = source[i : i + BPTT]  # (T, B)
+    target = source[i + 1 : i + 1 + BPTT].reshape(-1)  # (T * B)
     return data, target
 
 
@@ -90,18 +89,19 @@ class TransformerModel(nn.Module):
 
 def evaluate(model, data_source, criterion):
     model.eval()
-    total_loss = 0.0
+    total_loss, total_words = 0.0, 0
     with torch.no_grad():
-        for i in range(0, data_source.size(0) - 1, BPTT):
+        for i in range(0, data_source.size(0) - BPTT, BPTT):
             data, targets = get_batch(data_source, i)
             output = model(data).view(-1, ntokens)
-            total_loss += len(data) * criterion(output, targets).item()
-    return total_loss / (len(data_source) - 1)
+            total_loss += len(targets) * criterion(output, targets).item()
+            total_words += len(targets)
+    return total_loss / total_words
 
 
 def train(model, data_source, criterion, optimizer):
     model.train()
-    starts = range(0, data_source.size(0) - 1, BPTT)
+    starts = range(0, data_source.size(0) - BPTT, BPTT)
     total_loss = 0.0
     for n in torch.randperm(len(starts)).tolist():  # nothing is carried over, so any order will do
         data, targets = get_batch(data_source, starts[n])
