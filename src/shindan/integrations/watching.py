@@ -38,7 +38,9 @@ class Watch:
                 self.writer.meta(name=name, pid=os.getpid(), started=time.time(), ended="running")
             except ShindanError as error:
                 self.trouble.append(Failure("record", str(error)))
-        self.session = Session(all_probes(), flush=self._flush)
+        probes, broken = all_probes()
+        self.trouble += broken
+        self.session = Session(probes, flush=self._flush)
 
     @contextmanager
     def running(self) -> Iterator[None]:
