@@ -119,6 +119,21 @@ class ClipCall:
 
 
 @dataclass(eq=False)
+class HookCall:
+    """A gradient hook of the user's own on a parameter, on a sampled micro-step.
+
+    ``before`` and ``after`` are copies of the same elements of the gradient, (E,); ``scale`` as
+    in :class:`ClipCall`; ``where`` the line that registered the hook.
+    """
+
+    parameter: Tensor
+    before: Tensor
+    after: Tensor
+    scale: Tensor | None
+    where: Where
+
+
+@dataclass(eq=False)
 class ScalerEvent:
     """A call of a GradScaler's method: ``unscale_``, ``step`` or ``update``.
 

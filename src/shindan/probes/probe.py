@@ -10,6 +10,7 @@ from shindan.probes.events import (
     CheckpointEvent,
     ClipCall,
     ForwardCall,
+    HookCall,
     LogEvent,
     LossCall,
     OptimizerStep,
@@ -55,6 +56,9 @@ class Probe:
 
     def on_clip(self, clip: ClipCall) -> None:
         """Gradients were clipped."""
+
+    def on_hook(self, call: HookCall) -> None:
+        """A gradient hook of the user's own ran (sampled micro-steps only)."""
 
     def on_scaler(self, event: ScalerEvent) -> None:
         """A GradScaler was used."""

@@ -8,7 +8,16 @@ import torch
 
 from shindan.probes.patching import Patches
 from shindan.probes.session import Session
-from shindan.probes.taps import backward, clipping, loading, losses, modules, optimizers, settings
+from shindan.probes.taps import (
+    backward,
+    clipping,
+    hooks,
+    loading,
+    losses,
+    modules,
+    optimizers,
+    settings,
+)
 from shindan.probes.taps.scaler import Scaled
 from shindan.probes.taps.scaler import install as install_scaler
 
@@ -22,6 +31,7 @@ def tapped(session: Session) -> Iterator[None]:
     install_scaler(session, patches, scaled)
     losses.install(session, patches)
     clipping.install(session, patches, scaled)
+    hooks.install(session, patches, scaled)
     loading.install_loader(session, patches)
     loading.install_checkpoints(session, patches)
     loading.install_schedulers(session, patches)
