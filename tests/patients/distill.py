@@ -109,7 +109,7 @@ train_ids, val_ids = make_documents(1452, seed=1), make_documents(160, seed=2)
 val_inputs, val_labels = mask_tokens(val_ids, torch.Generator().manual_seed(3))
 
 teacher = Encoder(hidden=64, n_layers=2, n_heads=4)
-teacher_optimizer = torch.optim.Adam(teacher.parameters(), lr=4e-3)
+teacher_optimizer = torch.optim.Adam(teacher.parameters(), lr=6e-3)
 teacher_scheduler = warmup_then_linear(teacher_optimizer, TEACHER_STEPS)
 for ids in batches(train_ids, TEACHER_STEPS):
     inputs, labels = mask_tokens(ids)
