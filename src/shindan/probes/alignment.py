@@ -41,6 +41,11 @@ def align(
     return None
 
 
+SHIFTED = 0.5
+"""Share of labels that must be shifted ids along axis 0 to call that axis time: labels of masked
+tokens agree with neighbours by chance only, along either axis."""
+
+
 def batch_first(ids: Tensor, labels: Tensor | None) -> bool:
     """True when labels are ids shifted (by 1 to 3) along axis 1 no worse than along axis 0."""
     if labels is None:
@@ -57,7 +62,7 @@ def batch_first(ids: Tensor, labels: Tensor | None) -> bool:
             if x.shape[1] > 1
             else 0.0
         )
-    return best[0] >= best[1]
+    return best[1] < SHIFTED or best[0] >= best[1]
 
 
 def _agreement(x: Tensor, y: Tensor, counted: Tensor) -> float:
