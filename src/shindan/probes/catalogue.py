@@ -1,6 +1,7 @@
 """Finds the probes by walking ``shindan.probes``: adding one edits no file."""
 
 import importlib
+import inspect
 import pkgutil
 from types import ModuleType
 
@@ -29,5 +30,6 @@ def _probes_of(module: ModuleType) -> list[type[Probe]]:
         if isinstance(item, type)
         and issubclass(item, Probe)
         and item is not Probe
+        and not inspect.isabstract(item)
         and item.__module__ == module.__name__
     ]
