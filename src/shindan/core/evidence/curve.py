@@ -116,7 +116,8 @@ class DataLines(Evidence):
 
     ``uniform`` is ln(classes of the head); ``uniform_used`` ln(number of different targets);
     ``unigram`` the targets' entropy; ``bigram`` their entropy given the current input token
-    (None when not a next-token objective or too little was seen); ``tokens`` how many targets.
+    (None when not a next-token objective or too little was seen); ``tokens`` how many targets;
+    ``trigram`` given the last two. All but the uniform ones are Miller-Madow corrected.
     """
 
     classes: int
@@ -125,6 +126,7 @@ class DataLines(Evidence):
     unigram: float
     bigram: float | None
     tokens: int
+    trigram: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Helpers of the census of rows and tokens (no probes here)."""

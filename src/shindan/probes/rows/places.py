@@ -1,0 +1,78 @@
+"""Which split the script's own words say it is evaluating."""
+
+import linecache
+import re
+import sys
+from types import FrameType
+
+from torch import nn
+
+from shindan.probes.frames import is_user_file
+
+FRAMES = 12
+TRAIN = frozenset({"train", "training", "tr", "trn"})
+HELD_OUT = frozenset(
+    {"val", "valid", "validation", "dev", "test", "testing", "heldout", "held", "holdout", "eval"}
+)
+_CALLS = re.compile(r"\b[A-Za-z_]\w*\s*\(")
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+
+Place = tuple[str, str | None, int | None]
+
+
+def evaluation_place() -> Place:
+    """(what the script says: train, val, or empty; file and line of the outermost call).
+
+    Read from the lines of the user's frames around the model's call: assigned names and
+    arguments, not the names of called functions; then from the names of the functions; local
+    strings such as ``split == "val"`` count most, innermost first.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    lines: set[str] = set()
+    names: set[str] = set()
+    place: tuple[str | None, int | None] = (None, None)
+    for _ in range(FRAMES):
+        frame = _outwards(frame)
+        if frame is None:
+            break
+        code = frame.f_code
+        place = (code.co_filename, frame.f_lineno)
+        told = _told(frame)
+        if told:
+            return told, *place
+        lines |= words(linecache.getline(code.co_filename, frame.f_lineno))
+        names |= words(code.co_name) & HELD_OUT
+        if frame.f_globals.get("__name__") == "__main__" and code.co_name == "<module>":
+            break
+        frame = frame.f_back
+    return says(lines) or says(names), *place
+
+
+def _outwards(frame: FrameType | None) -> FrameType | None:
+    """This frame or the next outer one of the user's own code that is no module's forward."""
+    while frame is not None:
+        own = is_user_file(frame.f_code.co_filename)
+        if own and not isinstance(frame.f_locals.get("self"), nn.Module):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _told(frame: FrameType) -> str:
+    values = [v for v in frame.f_locals.values() if isinstance(v, str) and len(v) <= 12]
+    if len(values) > 40:
+        return ""
+    return says({w for v in values for w in _WORDS.findall(v) if v.isidentifier()})
+
+
+def words(line: str) -> set[str]:
+    """The words of a line's identifiers, without the names of what it calls."""
+    return {w.lower() for w in _WORDS.findall(_CALLS.sub("(", line.partition("#")[0]))}
+
+
+def says(said: set[str]) -> str:
+    """``val`` when any word means held-out data, else ``train`` when any means training data."""
+    low = {w.lower() for w in said}
+    if low & HELD_OUT:
+        return "val"
+    return "train" if low & TRAIN else ""
