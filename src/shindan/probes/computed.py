@@ -12,10 +12,12 @@ from shindan.core.evidence.computed import (
     EmbeddingPoint,
     EmbeddingSum,
     Ends,
+    Ties,
 )
 from shindan.probes.attention_trace import AttentionTrace
 from shindan.probes.calls import Call, recording
 from shindan.probes.embedding_trace import EmbeddingTrace
+from shindan.probes.first_sight import FirstSight
 from shindan.probes.look import Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
@@ -99,6 +101,11 @@ class Computed(Probe):
             yield EmbeddingSum(**{**vars(self.sum), "points": tuple(self.points)})
         else:
             yield Unavailable("EmbeddingSum", self.because)
+        sight = next((p for p in self.session.probes if isinstance(p, FirstSight)), None)
+        if self.ends and sight is not None:
+            yield Ties(tuple(self.ends), *sight.ties())
+        else:
+            yield Unavailable("Ties", "the token table and the head were not both seen in a replay")
 
 
 def _entry(look: Look) -> EmbeddingTrace | NoReplay:
