@@ -62,7 +62,7 @@ def _ratio(pairs: list[tuple[float, float]]) -> float:
 
 
 def startup() -> float:
-    """Seconds that ``shindan run empty.py`` takes beyond ``import torch`` (median of five pairs)."""
+    """Seconds of ``shindan run empty.py`` beyond ``import torch`` (median of five pairs)."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "empty.py"
         script.write_text("import torch\n")

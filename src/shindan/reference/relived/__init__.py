@@ -1,0 +1,1 @@
+"""The five field reports as their authors ran them, small."""
