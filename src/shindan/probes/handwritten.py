@@ -6,7 +6,7 @@ the author's mask.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -42,10 +42,15 @@ TAIL = (
 
 @dataclass(eq=False)
 class HandWritten:
-    """Log-probabilities (N, V), labels (N,) with IGNORE where the mask is zero."""
+    """Log-probabilities (N, V), labels (N,) with IGNORE where the mask is zero.
+
+    ``node`` is the graph's node that picks the labels' values: the gradient that arrives there
+    holds one number for each label.
+    """
 
     log_probs: Tensor
     target: Tensor
+    node: Any = None
 
 
 def find(loss: Tensor) -> HandWritten | None:
@@ -60,7 +65,7 @@ def find(loss: Tensor) -> HandWritten | None:
         name = node.name()
         found = _gathered(node, name)
         if found is not None:
-            return _masked(*found, mask)
+            return replace(_masked(*found, mask), node=node)
         if name.startswith(TAIL):
             mask = _mask(node, name, mask)
             queue.extend((n, mask) for n, _ in node.next_functions)

@@ -12,12 +12,15 @@ from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 
 KEPT = 2048
+PILE = 0.999
+"""Part of the limit from which an element counts as lying at it."""
 
 
 @dataclass(eq=False)
 class _Sample:
     changed: float = 0.0
     beyond: float = 0.0
+    piled: float = 0.0
     limit: float = 0.0
     scale: float = 1.0
 
@@ -50,7 +53,10 @@ class Hooks(Probe):
         sample = _Sample()
         line.samples.append(sample)
         post = self.session.mail.post
-        post(((before != after) & (before != 0)).sum() / there, _put(sample, "changed"))
+        altered = (before != after) & (before != 0)
+        piled = (altered & (after.abs() >= PILE * limit)).sum() / altered.sum().clamp(min=1)
+        post(altered.sum() / there, _put(sample, "changed"))
+        post(piled, _put(sample, "piled"))
         post(((before.abs() / scale) > limit).sum() / there, _put(sample, "beyond"))
         post(limit, _put(sample, "limit"))
         post(scale, _put(sample, "scale"))
@@ -76,6 +82,7 @@ def _row(line: _Line) -> HookRow:
         samples=len(samples),
         scale=statistics.median(s.scale for s in samples),
         changed=statistics.median(s.changed for s in samples),
+        piled=statistics.median(s.piled for s in samples),
         beyond=statistics.median(s.beyond for s in samples),
         limit=max(s.limit for s in samples),
     )

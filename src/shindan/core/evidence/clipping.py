@@ -41,7 +41,8 @@ class HookRow:
 
     ``changed`` is the median share of sampled gradient elements that the hook altered (zeros not
     counted), ``limit`` the largest magnitude it lets through, ``beyond`` the median share of
-    elements that would exceed this limit once the GradScaler's ``scale`` is divided out.
+    elements that would exceed this limit once the GradScaler's ``scale`` is divided out, and
+    ``piled`` the median share of altered elements that lie at the limit.
     """
 
     where: Where
@@ -50,6 +51,7 @@ class HookRow:
     scale: float
     changed: float
     beyond: float
+    piled: float
     limit: float
 
 
