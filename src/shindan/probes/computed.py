@@ -22,6 +22,8 @@ from shindan.probes.look import Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 
+FAINT = 0.25
+"""Token signal, as a share of the position signal, below which heed() is asked."""
 MUP = ("mup", "width_mult", "base_width", "base_shape")
 
 
@@ -63,7 +65,8 @@ class Computed(Probe):
         root = type(look.module).__name__
         if entry.added is not None:
             token, position, _ = entry.added
-            self.points.append(EmbeddingPoint(look.update, token, position))
+            heeded = heed(look) if token < FAINT * position else None
+            self.points.append(EmbeddingPoint(look.update, token, position, heeded))
         if self.sum is None:
             raw, tables, consumer = entry.raw or (None, 0, None)
             place = entry.added[2] if entry.added is not None else None
@@ -118,6 +121,19 @@ def _entry(look: Look) -> EmbeddingTrace | NoReplay:
     except NoReplay:
         classes = None
     return EmbeddingTrace(look.module, ids, classes)
+
+
+def heed(look: Look) -> float | None:
+    """Mean KL (nats) of the predictions at counted positions when every token is replaced."""
+    try:
+        before = look.logits().log_softmax(-1)
+        after = look.logits(ids=look.other_ids(look.ids)).log_softmax(-1)
+        counted = look.labels >= 0
+    except NoReplay:
+        return None
+    apart = (before.exp() * (before - after)).sum(-1)[counted]
+    apart = apart[apart.isfinite()]
+    return float(apart.mean()) if apart.numel() else None
 
 
 def _same_position(look: Look) -> bool | None:

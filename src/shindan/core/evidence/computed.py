@@ -45,12 +45,15 @@ class AttentionScores(Evidence):
 class EmbeddingPoint:
     """Token and position signals where they are added, as RMS around their means.
 
-    ``token`` varies over the tokens of the batch, ``position`` over its positions.
+    ``token`` varies over the tokens of the batch, ``position`` over its positions. ``heeded`` is
+    the mean KL divergence (nats) of the predictions when every token of the batch is replaced by
+    another of it: how much the tokens matter at all (None where it could not be measured).
     """
 
     update: int
     token: float
     position: float
+    heeded: float | None = None
 
 
 @dataclass(frozen=True)
