@@ -117,7 +117,7 @@ def corruption(
         other = c & ~masked & ~kept
         special = other & _among(x, roles)
         sums += torch.stack([m.sum() for m in (content, c, masked, kept, other, special)])
-        rates.append(torch.stack([content.sum(1), c.sum(1)], 1))
+        rates.append(torch.stack([content.sum(1), c.sum(1), masked.sum(1)], 1))
     n = torch.cat(rates).double()
     content_n, counted_n, masked_n, kept_n, other_n, special_n = (int(v) for v in sums)
     return Corruption(
@@ -128,7 +128,7 @@ def corruption(
         kept=kept_n,
         other=other_n,
         other_special=special_n,
-        spread=_spread(n[:, 0], n[:, 1]),
+        spread=_spread(n[:, 0], n[:, 2 if counted_n > 0.9 * content_n else 1]),
         rows=len(n),
         specials=tuple(
             SpecialShare(

@@ -159,18 +159,23 @@ class Labels(Probe):
     def _alias(self, related: Related) -> tuple[int | None, float]:
         """A mask id that is itself a label: it hides a token in the input and is asked for.
 
-        Known by its name; or, where few positions count, as the label of most of them that the
-        input has nowhere else.
+        As the label of many of the few positions that count, of which the input has it at each
+        and nowhere else; or, where all labels are inputs, by its name.
         """
-        if related.relation != "copied":
+        if related.relation not in ("copied", "other"):
             return None, 0.0
         labels = torch.cat([b.labels[b.counted] for b in self.batches])
+        inputs = torch.cat([b.ids[b.counted] for b in self.batches])
         values, counts = labels.unique(return_counts=True)
         top, n = int(values[counts.argmax()]), int(counts.max())
+        given = bool((inputs[labels == top] == top).all())
         unasked = sum(int(((b.ids == top) & ~b.counted).sum()) for b in self.batches)
         real = sum(int((~b.padding).sum()) for b in self.batches)
-        if len(labels) < 0.9 * real and n > 0.3 * len(labels) and unasked * 50 <= n:
+        few = len(labels) < 0.9 * real
+        if few and given and n > 0.3 * len(labels) and unasked * 50 <= n:
             return top, n / len(labels)
+        if related.relation == "other":
+            return None, 0.0
         for role, number in sorted(self.names.all):
             share = float((labels == number).float().mean())
             if role == "mask" and share > 0.02:
@@ -188,6 +193,7 @@ class Labels(Probe):
             counted=sum(int(b.counted.sum()) for b in batches),
             ignore_index=self.ignore_index,
             pad_id=batches[-1].pad,
+            padding=sum(int(b.padding.sum()) for b in batches),
             padding_counted=sum(census.padding_counted(b) for b in batches),
             stray_value=related.stray,
             stray_counted=sum(n for n, _ in stray),

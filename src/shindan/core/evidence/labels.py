@@ -50,7 +50,8 @@ class Objective(Evidence):
 class LabelCensus(Evidence):
     """Counted labels by what they are; all are numbers of tokens unless said.
 
-    ``padding_counted``: labels that are padding, predicted from padding. ``stray_value``: a
+    ``padding``: positions that are padding; ``padding_counted``: labels that are padding,
+    predicted from padding. ``stray_value``: a
     constant that stands where the true token is another (``stray_ids`` different true tokens).
     ``dropped_id``: the loss's ignore_index where it is a token inside the text, ``dropped_name``
     what a vocabulary of the run calls it. ``crash_value``: the target a loss function refused.
@@ -62,6 +63,7 @@ class LabelCensus(Evidence):
     counted: int
     ignore_index: int
     pad_id: int | None = None
+    padding: int = 0
     padding_counted: int = 0
     stray_value: int | None = None
     stray_counted: int = 0
@@ -112,8 +114,9 @@ class Corruption(Evidence):
     ``tokens``: content positions (no padding, no specials), ``counted`` labels among them, of
     which the input was the mask (``masked``), the label itself (``kept``) or another id
     (``other``; ``other_special``: a special one). ``spread``: variance of the counted number per
-    row over the binomial one (1 when every token is chosen by itself, 0 when each row has the
-    same number, large when the rate itself is drawn per row). ``library_collator``: a
+    row (of the masked one, where all count) over the binomial one: 1 when every token is chosen by
+    itself, 0 when each row has the same number, large when the rate itself is drawn per row.
+    ``library_collator``: a
     library's own collator draws the masks; its random words come from the whole vocabulary.
     """
 
