@@ -1,0 +1,118 @@
+"""The validation data were trained on.
+
+Judged per place of evaluation (nanoGPT's ``estimate_loss`` evaluates the training split too, and
+says so), and only when nearly every batch overlaps. ``expected`` (Good and Turing, from one pass
+over the training data) is what a fresh row would share by chance, boilerplate, templates and
+repetition; where that is large (logs, periodic data) nothing can be said and nothing is.
+"""
+
+from collections.abc import Iterator
+
+from shindan.core.check import Edit, check
+from shindan.core.evidence.ids import SourceOverlap
+from shindan.core.evidence.rows import EvalGroup, SplitOverlap
+from shindan.core.example import Example
+from shindan.core.finding import Finding, Where
+
+NEARLY_ALL = 0.5
+"""Share of its n-grams that even the first decile of batches was trained on."""
+EXPECTED = 0.35
+ENOUGH = 100
+
+
+@check(
+    id="data/train-val-leakage",
+    kind="cause",
+    severity="major",
+    grounds="ledger",
+    refs=("openai/parameter-golf#2127", "ai-forever/ru-gpts#23", "marin#6742", "logbert#57"),
+    explains=("symptom/overfit",),
+    fault=(
+        Edit(
+            script="gpt_mingpt",
+            old="val_dataset = ToyDataset(128, config.block_size, seed=2)",
+            new="val_dataset = ToyDataset(640, config.block_size, seed=1)",
+        ),
+        Edit(
+            script="sft_padded",
+            old="val_rows = [encode(make_example(val_rng)) for _ in range(128)]",
+            new="val_rows = train_rows[-128:]",
+        ),
+        Edit(
+            script="bert_mlm",
+            old="train_rows, val_rows = make_rows(1200, seed=1), make_rows(192, seed=2)",
+            new="train_rows = make_rows(1200, seed=1)\n    val_rows = train_rows[:192]",
+        ),
+    ),
+)
+def CHECK(overlap: SplitOverlap, sources: SourceOverlap | None) -> Iterator[Finding]:
+    """Held-out batches whose n-grams were trained on, beyond what fresh rows would share."""
+    guilty = [g for g in overlap.groups if _guilty(g, overlap.expected)]
+    if guilty:
+        worst = max(guilty, key=lambda g: g.overlap)
+        yield Finding(
+            {
+                "overlap": round(worst.overlap, 4),
+                "expected": round(overlap.expected, 4),
+                "n": overlap.n,
+                "batches": worst.batches,
+                "ngrams": worst.ngrams,
+            },
+            Where(worst.file, worst.line),
+        )
+    elif sources is not None and _same_data(sources):
+        yield Finding(
+            {
+                "overlap": round(sources.overlap, 4),
+                "expected": round(sources.expected, 4),
+                "n": overlap.n,
+                "train": sources.train,
+                "evaluation": sources.evaluation,
+                "ngrams": sources.ngrams,
+            },
+            Where(sources.file, sources.line),
+            variant="sources",
+        )
+
+
+def _guilty(group: EvalGroup, expected: float) -> bool:
+    return (
+        group.says == "val"
+        and group.ngrams >= ENOUGH
+        and group.lowest >= NEARLY_ALL
+        and expected <= EXPECTED
+    )
+
+
+def _same_data(sources: SourceOverlap) -> bool:
+    return (
+        sources.ngrams >= ENOUGH and sources.overlap >= NEARLY_ALL and sources.expected <= EXPECTED
+    )
+
+
+def _run(says: str = "val", expected: float = 0.01, lowest: float = 0.0) -> SplitOverlap:
+    group = EvalGroup(says, 8, 4000, lowest + (1 - lowest) / 4, lowest)
+    return SplitOverlap(16, 30000, expected, (group,))
+
+
+SICK = (
+    Example(evidence=(_run(lowest=0.9),), finds=({"overlap": 0.925, "expected": 0.01},)),
+    Example(
+        evidence=(
+            _run(expected=0.6, lowest=0.4),
+            SourceOverlap("train_data", "val_data", 0.8, 0.01, 5000, True),
+        ),
+        finds=({"train": "train_data", "overlap": 0.8},),
+    ),
+)
+HEALTHY = (
+    Example(evidence=(_run(),)),
+    # the training split evaluated beside the validation split, and said to be so
+    Example(evidence=(_run(says="train", lowest=0.95),)),
+    # HDFS sessions: 82 % of the training sessions repeat another one themselves
+    Example(evidence=(_run(expected=0.8, lowest=0.85),)),
+    # text repeated many times before the split
+    Example(evidence=(_run(expected=1.0, lowest=1.0),)),
+    # some boilerplate in both splits
+    Example(evidence=(_run(expected=0.02, lowest=0.05),)),
+)
