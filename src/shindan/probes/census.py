@@ -27,7 +27,7 @@ from shindan.probes.rows.landing import Ints, Landing
 from shindan.probes.rows.overlap import Overlap
 from shindan.probes.rows.places import Place, evaluation_place
 from shindan.probes.rows.reading import Origin, Reading, input_ids, targets_of
-from shindan.probes.rows.rowlog import RowLog
+from shindan.probes.rows.rowlog import RowLog, scatter
 from shindan.probes.rows.tokencounts import CLASSES, TokenCounts
 from shindan.probes.session import Session
 
@@ -38,6 +38,14 @@ PAD_TRIES = 8
 FREE_SECONDS = 0.3
 SHARE = 0.005
 """Host time for reading: FREE_SECONDS plus this share of the run."""
+ONCE = (
+    "SequentialSampler",
+    "RandomSampler",
+    "SubsetRandomSampler",
+    "DistributedSampler",
+    "SeedableRandomSampler",
+)
+"""Samplers that take every row once an epoch."""
 EVALUATIONS = 2000
 """Evaluation losses read."""
 
@@ -278,6 +286,7 @@ class Census(Probe):
         hashes, known = log.first_pass()
         beyond, entropy = log.weighed(self.counts.information, self.pad)
         counts = np.unique(hashes, return_counts=True)[1]
+        sampler, map_style, replacement = self.kinds.get(loader, (None, False, False))
         at = self.drawn_at.get(loader, NOWHERE)
         return RowRepeats(
             rows=len(hashes),
@@ -286,8 +295,9 @@ class Census(Probe):
             beyond_chance=beyond,
             entropy=entropy,
             length=float(np.mean(np.concatenate(log.lengths))),
-            pass_known=known,
-            replacement=self.kinds.get(loader, (None, False, False))[2],
+            scatter=scatter(counts),
+            pass_known=known and bool(map_style) and sampler in ONCE,
+            replacement=replacement,
             file=at.file,
             line=at.line,
         )

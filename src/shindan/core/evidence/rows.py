@@ -44,8 +44,10 @@ class RowRepeats(Evidence):
     ``rows`` seen in the first pass, ``distinct`` of them; ``most`` the count of the commonest.
     ``beyond_chance`` is the share of the rows that repeat another and hold more information
     (nats, under the run's own bigram counts) than two rows could share by chance
-    (2 ln rows + 10). ``entropy`` is that information per token. ``pass_known``: the pass is a
-    DataLoader's own epoch; ``replacement``: its sampler draws with replacement.
+    (2 ln rows + 10). ``entropy`` is that information per token. ``scatter`` is the variance of
+    the counts over what draws with replacement from equal rows would give (0: every row exactly
+    as often; about 1: such draws; more: some rows far oftener). ``pass_known``: the pass is an
+    epoch of a DataLoader over a map-style dataset; ``replacement``: its sampler replaces.
     """
 
     rows: int
@@ -54,6 +56,7 @@ class RowRepeats(Evidence):
     beyond_chance: float
     entropy: float
     length: float
+    scatter: float
     pass_known: bool
     replacement: bool = False
     file: str | None = None

@@ -32,7 +32,7 @@ def evaluation_place() -> Place:
     names: set[str] = set()
     place: tuple[str | None, int | None] = (None, None)
     for _ in range(FRAMES):
-        frame = _outwards(frame)
+        frame = _outwards(frame, names)
         if frame is None:
             break
         code = frame.f_code
@@ -48,12 +48,18 @@ def evaluation_place() -> Place:
     return says(lines) or says(names), *place
 
 
-def _outwards(frame: FrameType | None) -> FrameType | None:
-    """This frame or the next outer one of the user's own code that is no module's forward."""
+def _outwards(frame: FrameType | None, names: set[str]) -> FrameType | None:
+    """This frame or the next outer one of the user's own code that is no module's method.
+
+    Held-out words in the names of methods passed on the way are added to ``names``
+    (``validation_step``).
+    """
     while frame is not None:
         own = is_user_file(frame.f_code.co_filename)
         if own and not isinstance(frame.f_locals.get("self"), nn.Module):
             return frame
+        if own:
+            names |= words(frame.f_code.co_name) & HELD_OUT
         frame = frame.f_back
     return None
 

@@ -1,5 +1,6 @@
 """Fingerprints and bags of tokens of the rows that were trained on."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -253,3 +254,17 @@ def _without_length(bags: Floats, lengths: Floats) -> Floats:
     fitted = design @ np.linalg.lstsq(design, bags, rcond=None)[0]
     result: Floats = bags - fitted
     return result
+
+
+def scatter(counts: Ints) -> float:
+    """Variance of how often rows came, over that of zero-truncated Poisson counts of this mean.
+
+    Draws with replacement from equally likely rows give about 1.
+    """
+    mean = float(counts.mean())
+    if mean <= 1.0:
+        return 0.0
+    rate = mean
+    for _ in range(60):
+        rate = mean * -math.expm1(-rate)
+    return float(counts.var()) / max(mean * (1.0 + rate - mean), 1e-9)
