@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +44,9 @@ def examined(text: str, name: str, folder: Path, record: Path | None = None) -> 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        yield
+        with warnings.catch_warnings():  # torch's own complaint about one of the faults put in
+            warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler\.step")
+            yield
 
 
 @contextlib.contextmanager
