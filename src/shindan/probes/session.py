@@ -86,6 +86,11 @@ class Session:
         """Is the running micro-step being captured for a deep look?"""
         return self._capture is not None and not self._capture.closed
 
+    @property
+    def look_follows(self) -> bool:
+        """Will the update whose gradients are ready be looked at deeply?"""
+        return self._capture is not None and self._capture.closed
+
     def hears(self, event: str) -> bool:
         """Does any probe listen to this event?"""
         return bool(self._listeners[event])
@@ -305,7 +310,9 @@ class Session:
         self.looking = True
         try:
             with untouched(roots):
-                self.tell("on_look", Look(self, taken, self.update, last))
+                look = Look(self, taken, self.update, last)
+                self.guarded("loss of a compiled region", look.recover_losses)
+                self.tell("on_look", look)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the script
             self.fail("deep look", error)
         finally:
