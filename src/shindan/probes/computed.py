@@ -24,6 +24,8 @@ from shindan.probes.session import Session
 
 FAINT = 0.25
 """Token signal, as a share of the position signal, below which heed() is asked."""
+SCALES = ("query_pre_attn_scalar", "attention_multiplier")
+"""Where configurations of the transformers library (Gemma, Granite) keep the scale of scores."""
 MUP = ("mup", "width_mult", "base_width", "base_shape")
 
 
@@ -56,7 +58,10 @@ class Computed(Probe):
             look.call()
         if attention is not None:
             self.scores = AttentionScores(
-                tuple(attention.sites), look.update, speaks_of_mup(self.session, look.module)
+                tuple(attention.sites),
+                look.update,
+                speaks_of_mup(self.session, look.module),
+                configured_scales(look.module),
             )
         if isinstance(entry, EmbeddingTrace):
             self._entered(look, entry)
@@ -153,6 +158,13 @@ def _same_position(look: Look) -> bool | None:
     later = counted[:, :-1]
     following = float((labels[:, :-1] == ids[:, 1:])[later].float().mean()) if later.any() else 0.0
     return following < 0.9 and (same > 0.0 or float(counted.float().mean()) < 0.7)
+
+
+def configured_scales(root: nn.Module) -> tuple[float, ...]:
+    """The scales that configurations of the model give."""
+    configs = {id(c): c for m in root.modules() if (c := getattr(m, "config", None)) is not None}
+    found = (getattr(c, name, None) for c in configs.values() for name in SCALES)
+    return tuple({float(v) for v in found if isinstance(v, (int, float))})
 
 
 def speaks_of_mup(session: Session, root: nn.Module) -> bool:

@@ -110,6 +110,8 @@ class EmbeddingTrace:
     def _meet(self, call: Call, tokens: Tensor, positions: Tensor) -> None:
         over = tuple(range(tokens.ndim - 1))
         rows = positions.expand_as(tokens) if positions.ndim <= tokens.ndim else positions
+        if call.result is tokens:  # added in place: what is there now is the sum
+            tokens = tokens - rows
         self.added = (spread(tokens, over), spread(rows, over), call.where())
 
     def _settle(self, call: Call) -> None:

@@ -7,12 +7,13 @@ where anything in the run speaks of muP. Any other constant is the author's own 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shindan.core.check import Edit, check
 from shindan.core.evidence.computed import AttentionScores, InitialWeights, ScoreSite
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Where
-from shindan.core.scaling import MISSING, RIGHT, agreed
+from shindan.core.scaling import MISSING, RIGHT, agreed, same
 
 
 @check(
@@ -51,6 +52,8 @@ def CHECK(scores: AttentionScores, start: InitialWeights | None) -> Iterator[Fin
     if found is None or found[0] in (RIGHT, MISSING) or (start is not None and start.loaded):
         return
     kind, site = found
+    if any(same(site.scale, v) or same(site.scale, v**-0.5) for v in scores.configured if v > 0):
+        return
     linear = kind.name == "linear"
     if linear and scores.mup:
         return
@@ -85,7 +88,9 @@ HEALTHY = (
     # d^-0.25 on both sides.
     Example(evidence=(_scores(0.25, 0.5, 0.5),)),
     Example(evidence=(_scores(1 / 16, mup=True),)),
-    # A constant of the author's own (query_pre_attn_scalar, attention_multiplier).
+    # A constant of the author's own.
     Example(evidence=(_scores(0.09),)),
+    # Gemma's query_pre_attn_scalar may happen to be the width.
+    Example(evidence=(replace(_scores(0.125), configured=(64.0,)),)),
     Example(evidence=(_scores(0.125), InitialWeights((), loaded="load_state_dict"))),
 )

@@ -33,12 +33,14 @@ class ScoreSite:
 class AttentionScores(Evidence):
     """Every attention of one replay of the first look, in order of execution.
 
-    ``mup`` when something in the run speaks of maximal update parametrisation (1/d is right there).
+    ``mup`` when something in the run speaks of maximal update parametrisation (1/d is right there);
+    ``configured`` the numbers that a library model's configuration gives for its scale.
     """
 
     sites: tuple[ScoreSite, ...]
     update: int = 0
     mup: bool = False
+    configured: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
