@@ -70,6 +70,7 @@ class Steps(Probe):
         self.names: weakref.WeakKeyDictionary[torch.optim.Optimizer, int] = (
             weakref.WeakKeyDictionary()
         )
+        self.numbered = -1
         self.current: _Update | None = None
         self.pending_loss: tuple[Tensor, Tensor, dict[str, float]] | None = None
 
@@ -131,7 +132,9 @@ class Steps(Probe):
 
     def on_step(self, step: OptimizerStep) -> None:
         """LR as used, and the gradient norm (shared with clipping)."""
-        number = self.names.setdefault(step.optimizer, len(self.names))
+        if step.optimizer not in self.names:  # an optimizer that is gone keeps its number
+            self.names[step.optimizer] = self.numbered = self.numbered + 1
+        number = self.names[step.optimizer]
         lr = tuple(float(g["lr"]) for g in step.optimizer.param_groups)
         made = _Update(step.update, number, lr, step.micro)
         self.current = made
