@@ -11,8 +11,8 @@ from shindan.probes.look import NoReplay
 from shindan.probes.replay import Replay
 
 
-def token_embedding(replay: Replay) -> nn.Module | None:
-    """The module that turns this batch's ids into vectors: the widest table fed with them."""
+def _token_embedding(replay: Replay) -> nn.Module | None:
+    """The widest table fed with the ids."""
     ids = replay.look._ids[1]
     found: list[tuple[int, nn.Module]] = []
 
@@ -53,7 +53,7 @@ def content(replay: Replay, table: nn.Module, ids: Tensor, places: Tensor) -> It
 
 def with_content(replay: Replay, ids: Tensor, places: Tensor) -> Tensor:
     """States with other content at ``places``; masks made from ids stay. Raises NoReplay."""
-    table = _table(replay)
+    table = token_table(replay)
     if table is not None:
         with content(replay, table, ids, places):
             return replay.states()
@@ -62,8 +62,9 @@ def with_content(replay: Replay, ids: Tensor, places: Tensor) -> Tensor:
     return replay.states(torch.where(places, ids, replay.look.ids))
 
 
-def _table(replay: Replay) -> nn.Module | None:
+def token_table(replay: Replay) -> nn.Module | None:
+    """The module that turns this batch's ids into vectors, found once per look."""
     if "_embedding" not in vars(replay):
-        vars(replay)["_embedding"] = token_embedding(replay)
+        vars(replay)["_embedding"] = _token_embedding(replay)
     found = vars(replay)["_embedding"]
     return found if isinstance(found, nn.Module) else None

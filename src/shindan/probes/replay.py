@@ -20,6 +20,9 @@ COLUMNS = 256
 SAME = 0.995
 """Share of labels that must equal the shifted input: next-token labels are the input itself."""
 
+REPEAT = 1e-4
+"""Relative difference of two equal calls: atomics of GPU kernels stay below it."""
+
 
 class Replay:
     """Calls of one look's batch with the same random numbers, and what the batch is."""
@@ -73,10 +76,17 @@ class Replay:
 
     @cached_property
     def base(self) -> Tensor:
-        """States of the batch as it was, in eval mode. Raises NoReplay when they are not finite."""
-        states = self.states()
+        """States of the batch as it was, in eval mode.
+
+        Raises NoReplay when they are not finite, or when the model remembers: two equal calls
+        must give equal states before a change of them means anything.
+        """
+        states, again = self.states(), self.states()
         if not bool(states[self.real].isfinite().any()):
             raise NoReplay("the model's output is not finite")
+        apart = (states - again).abs().nan_to_num(0.0).max()
+        if bool(apart > REPEAT * states.abs().nan_to_num(0.0, 0.0, 0.0).max()):
+            raise NoReplay("two equal calls of the model differ: it keeps a state between calls")
         return states
 
     def movement(self, states: Tensor) -> Tensor:
