@@ -1,0 +1,93 @@
+"""The loss stays at the entropy of the target unigrams: no input is used at all.
+
+Only where context would help (bigram line at least 0.2 nats lower, or predictions that are the
+same everywhere: Jensen-Shannon divergence below 0.05 nats; patients that learn have 0.28 to 1.2),
+and when the loss no longer falls. Runs pass this line on their way, so it is major only after 200
+updates, with more than 1024 classes 2000 (BERT from scratch sits near it for long).
+"""
+
+from collections.abc import Iterator
+
+from shindan.core.check import Edit, check
+from shindan.core.evidence.context import ContextUse
+from shindan.core.evidence.curve import Curve, DataLines, MicroStep
+from shindan.core.example import Example
+from shindan.core.finding import Finding
+from shindan.core.plateau import plateau
+
+UPDATES = 60
+LARGE = 1024
+GAP = 0.2
+SAME = 0.05
+TOLERANCE = 0.05
+
+
+@check(
+    id="symptom/at-unigram-line",
+    kind="symptom",
+    severity="major",
+    grounds="relation",
+    fault=(
+        Edit(
+            script="gpt_plain",
+            old="x = self.drop(self.wte(idx) + self.wpe(pos))",
+            new="x = self.drop(self.wte(idx * 0) + self.wpe(pos * 0))",
+        ),
+        Edit(
+            script="gpt_mingpt",
+            old="x = self.embed(idx)  # (B, T, D)",
+            new="x = self.embed(torch.zeros_like(idx))  # (B, T, D)",
+        ),
+    ),
+)
+def CHECK(curve: Curve, lines: DataLines, use: ContextUse | None) -> Iterator[Finding]:
+    """The last quarter of the run lies on the unigram line, is flat, and answers are the same."""
+    end = plateau(curve)
+    large = lines.classes > LARGE
+    if end is None or not end.flat or curve.total_updates < (5 if large else 1) * UPDATES:
+        return
+    helpful = lines.bigram is not None and lines.unigram - lines.bigram >= GAP
+    constant = use is not None and use.spread < SAME
+    if not constant or not (helpful or lines.bigram is None):
+        return
+    if abs(end.level - lines.unigram) > TOLERANCE or lines.uniform_used - lines.unigram < TOLERANCE:
+        return
+    sure = curve.total_updates >= (2000 if large else 200)
+    yield Finding(
+        {
+            "loss": round(end.level, 4),
+            "unigram": round(lines.unigram, 4),
+            "spread": round(use.spread, 4) if use else 0.0,
+            "updates": curve.total_updates,
+        },
+        severity=None if sure else "minor",
+    )
+
+
+def _run(level: float, updates: int = 250, fall: float = 0.0) -> Curve:
+    micro = tuple(
+        MicroStep(i, i, level - fall * i, ce=level - fall * i + 0.02 * (-1) ** i)
+        for i in range(updates)
+    )
+    return Curve(micro, (), total_updates=updates)
+
+
+def _use(spread: float) -> ContextUse:
+    return ContextUse(250, "next", 24, 0.01, spread, 0.05, 0.0, 3.05)
+
+
+_LINES = DataLines(24, 3.178, 3.178, 3.05, 1.93, 60000)
+
+SICK = (
+    Example(evidence=(_run(3.05), _LINES, _use(0.001)), finds=({"loss": 3.05},)),
+    Example(evidence=(_run(3.05, 100), _LINES, _use(0.001)), finds=({"updates": 100},)),
+)
+HEALTHY = (
+    # on its way
+    Example(evidence=(_run(3.4, 100, 0.004), _LINES, _use(0.02))),
+    # independent draws: no context could help
+    Example(evidence=(_run(2.5), DataLines(24, 3.178, 3.178, 2.5, 2.49, 60000), _use(0.0))),
+    # at that height by chance, with different answers
+    Example(evidence=(_run(3.05), _LINES, _use(0.8))),
+    Example(evidence=(_run(3.05, 30), _LINES, _use(0.001))),
+)
