@@ -9,6 +9,7 @@ from shindan.core.evidence.curve import Curve
 from shindan.core.finding import CONFIDENCE, SEVERITIES, Diagnosed, Failure, NotRun, Subject
 from shindan.core.registry import checks as all_checks
 from shindan.diagnose.ranking import ranked
+from shindan.diagnose.trend import derived
 
 ENOUGH_UPDATES = 10
 """Below this many updates silence means nothing: the verdict is ``inconclusive``."""
@@ -30,6 +31,10 @@ def diagnose(
     found: list[Diagnosed] = []
     not_run: list[NotRun] = []
     broken = list(failures)
+    try:
+        evidence = {**evidence, **derived(evidence)}
+    except Exception as error:  # noqa: BLE001 - the checks that need no trend go on
+        broken.append(Failure("trend of the loss", f"{type(error).__name__}: {error}"))
     because = {m.evidence: m.because for m in missing}
     for check in checks:
         if check.preview:

@@ -1,0 +1,83 @@
+"""The loss rises for good.
+
+The last third is compared with the better of the two before it. The rise must be SHARE of
+everything the run had gained (and LEVEL of its level: a run that gains nothing has only noise),
+more than half of the last third must lie beyond the 95th percentile of the better one (a test by
+ranks: heavy tails and rising variance do not weaken it), and the loss must not be on its way
+back. Under 1 % false alarms on simulated healthy curves: ``tests/diagnose/test_trend.py``.
+"""
+
+from collections.abc import Iterator
+from statistics import mean
+
+from shindan.core.check import Edit, check
+from shindan.core.evidence.trend import LossTrend, Slope
+from shindan.core.example import Example
+from shindan.core.finding import Finding
+
+SHARE = 0.25
+LEVEL = 0.05
+MOST = 0.5
+FEWEST = 60
+
+
+@check(
+    id="symptom/loss-diverging",
+    kind="symptom",
+    severity="major",
+    grounds="threshold",
+    refs=("transformers#45676",),
+    fault=(
+        Edit(
+            script="gpt_plain",
+            old='        group["lr"] = lr\n',
+            new='        group["lr"] = lr if it < 60 else lr * 1.12 ** (it - 60)\n',
+        ),
+        Edit(
+            script="seqfirst_lm",
+            old='            group["lr"] = max(LR_FLOOR, group["lr"] / 2.0)',
+            new='            group["lr"] = group["lr"] * 6.0',
+        ),
+    ),
+)
+def CHECK(trend: LossTrend) -> Iterator[Finding]:
+    """The last third lies above what was reached, and stays."""
+    if trend.tail is None or trend.updates < FEWEST or trend.above < MOST:
+        return
+    third = len(trend.blocks) // 3
+    last = mean(trend.blocks[-third:])
+    best = min(mean(trend.blocks[:third]), mean(trend.blocks[third:-third]))
+    rise, gained = last - best, max(trend.start - trend.best, 0.0)
+    if rise < max(SHARE * gained, LEVEL * abs(best)):
+        return
+    if trend.end < last - trend.noise or trend.tail.high < 0:
+        return
+    yield Finding(
+        measured={"best": best, "last": last, "rise": rise, "updates": trend.updates},
+        severity="critical" if last > trend.start else None,
+    )
+
+
+def _trend(*blocks: float, noise: float = 0.1, high: float = 0.5, above: float = 0.9) -> LossTrend:
+    tail = Slope(high - 0.3, high - 0.6, high, 2.0)
+    return LossTrend("ce", 1200, blocks, noise, tail=tail, above=above)
+
+
+_FALL = (4.0, 3.0, 2.6, 2.4, 2.3, 2.2)
+SICK = (
+    Example(
+        evidence=(_trend(*_FALL, 2.2, 2.3, 3.0, 3.2, 3.4, 3.5),),
+        finds=({"updates": 1200},),
+    ),
+    Example(
+        evidence=(_trend(*_FALL, 2.2, 2.3, 5.0, 6.2, 6.4, 7.5),),
+        finds=({"updates": 1200},),
+    ),
+)
+HEALTHY = (
+    Example(evidence=(LossTrend("ce", 1200, (*_FALL, 2.2, 2.1, 2.1, 2.0, 2.0, 2.0), 0.1),)),
+    # a rise smaller than a quarter of the gain; noise; a spike that is being recovered
+    Example(evidence=(_trend(*_FALL, 2.2, 2.1, 2.3, 2.4, 2.4, 2.4),)),
+    Example(evidence=(_trend(*([2.0] * 8), 2.1, 2.0, 2.2, 2.2, noise=1.5, above=0.2),)),
+    Example(evidence=(_trend(*_FALL, 2.2, 2.1, 5.5, 4.0, 3.0, 2.2, high=-0.5),)),
+)

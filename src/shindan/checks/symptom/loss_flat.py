@@ -1,0 +1,79 @@
+"""The loss does not fall, from the first update on.
+
+Equivalence, not absence of proof: the 95 % interval (HAC) of the change over the *whole* run must
+lie within NONE of the starting loss, no stretch may have been lower, and the run must have had
+AMPLE updates. A run that starts below the unigram line already knows its data (fine-tuning, a
+resumed run): flat is no fault there. NONE: the first 100 updates of the patients, and of every
+public loss log at hand, fall by 15 to 60 %.
+"""
+
+from collections.abc import Iterator
+
+from shindan.core.check import Edit, check
+from shindan.core.evidence.curve import DataLines
+from shindan.core.evidence.trend import LossTrend, Slope
+from shindan.core.example import Example
+from shindan.core.finding import Finding
+
+AMPLE = 100
+NONE = 0.05
+
+
+@check(
+    id="symptom/loss-flat",
+    kind="symptom",
+    severity="major",
+    grounds="threshold",
+    refs=("mvts_transformer#46",),
+    fault=(
+        Edit(
+            script="gpt_plain",
+            old="learning_rate, min_lr, weight_decay, grad_clip = 6e-3, 6e-4, 0.1, 1.0",
+            new="learning_rate, min_lr, weight_decay, grad_clip = 6e-9, 6e-10, 0.1, 1.0",
+        ),
+        Edit(script="resume", old="2, 5e-3\n", new="2, 5e-9\n"),
+    ),
+)
+def CHECK(trend: LossTrend, lines: DataLines | None) -> Iterator[Finding]:
+    """Nothing fell, and this window can tell."""
+    if trend.updates < AMPLE or trend.whole is None or trend.nonfinite:
+        return
+    limit = NONE * abs(trend.start)
+    moved = max(abs(trend.whole.low), abs(trend.whole.high), trend.start - trend.best)
+    if moved >= limit or (lines is not None and trend.start < lines.unigram):
+        return
+    yield Finding(
+        measured={
+            "updates": trend.updates,
+            "start": trend.start,
+            "end": trend.end,
+            "change": trend.whole.change,
+            "low": trend.whole.low,
+            "high": trend.whole.high,
+        },
+        severity=None if lines is not None else "minor",
+    )
+
+
+def _trend(updates: int, low: float, high: float, *blocks: float) -> LossTrend:
+    middle = (low + high) / 2
+    return LossTrend("ce", updates, blocks, 0.05, whole=Slope(middle, low, high, 0.3))
+
+
+_LINES = DataLines(
+    classes=65, uniform=4.17, uniform_used=4.17, unigram=3.3, bigram=2.5, tokens=9999
+)
+SICK = (
+    Example(
+        evidence=(_trend(400, -0.02, 0.03, 4.18, 4.17, 4.18), _LINES),
+        finds=({"updates": 400, "start": 4.18, "end": 4.18, "low": -0.02},),
+    ),
+)
+HEALTHY = (
+    # too short to say; cannot decide; fell earlier; at its floor already (fine-tuning)
+    Example(evidence=(_trend(60, -0.02, 0.03, 4.18, 4.17, 4.18), _LINES)),
+    Example(evidence=(_trend(400, -0.6, 0.5, 4.18, 4.17, 4.18), _LINES)),
+    Example(evidence=(_trend(400, -0.02, 0.03, 4.18, 2.2, 2.2), _LINES)),
+    Example(evidence=(_trend(400, -0.02, 0.03, 1.9, 1.9, 1.9), _LINES)),
+    Example(evidence=(LossTrend("ce", 400, (4.2, 2.0, 1.8), 0.05), _LINES)),
+)

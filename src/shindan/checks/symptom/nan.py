@@ -1,0 +1,90 @@
+"""A loss, gradient or weight that is not finite, and where it first arose."""
+
+import math
+from collections.abc import Iterator
+
+from shindan.core.check import Edit, check
+from shindan.core.evidence.curve import Curve, MicroStep, Update
+from shindan.core.evidence.nonfinite import Event, FirstNonFinite, Operand, Operation
+from shindan.core.example import Example
+from shindan.core.finding import NOWHERE, Finding, Severity
+
+LASTING = 3
+"""So many non-finite losses at the end of the run: it does not come back."""
+
+
+@check(
+    id="symptom/nan",
+    kind="symptom",
+    severity="critical",
+    grounds="ledger",
+    refs=("OLMo-core#657", "OpenRLHF#583"),
+    fault=Edit(
+        script="seqfirst_lm",
+        old="        x = self.input_emb(src) * math.sqrt(EMSIZE)",
+        new="        x = self.input_emb(src)\n"
+        "        x = (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) - 0.004).sqrt()",
+    ),
+)
+def CHECK(curve: Curve, first: FirstNonFinite | None) -> Iterator[Finding]:
+    """Non-finite losses, and gradients that an update was made with."""
+    bad = [m for m in curve.micro if not math.isfinite(m.loss)]
+    spoilt = [u for u in curve.updates if _spoilt(u)]
+    event = first.event if first else None
+    if not bad and not spoilt and event is None:
+        return
+    update = event.update if event else min([m.update for m in bad] + [u.index for u in spoilt])
+    last = event.chain[-1] if event and event.chain else None
+    yield Finding(
+        measured={
+            "update": update,
+            "losses": len(bad),
+            "of": len(curve.micro),
+            "updates": len(spoilt),
+            "seen_in": event.seen_in if event else ("loss" if bad else "gradient"),
+            "operation": last.name if last else "",
+            "phase": last.phase if last else "",
+            "because": event.because if event else "",
+        },
+        where=last.where if last else NOWHERE,
+        severity=event.severity if event else _severity(curve),
+        variant="traced" if last else "",
+    )
+
+
+def _spoilt(update: Update) -> bool:
+    norm = update.grad_norm
+    return not update.skipped and norm is not None and not math.isfinite(norm)
+
+
+def _severity(curve: Curve) -> Severity:
+    tail = curve.micro[-LASTING:]
+    return "critical" if all(not math.isfinite(m.loss) for m in tail) else "minor"
+
+
+def _curve(*losses: float, norm: float = 1.0, skipped: bool = False) -> Curve:
+    micro = tuple(MicroStep(i, i, x) for i, x in enumerate(losses))
+    updates = tuple(Update(i, 0, (1e-3,), 1, norm, skipped=skipped) for i in range(len(losses)))
+    return Curve(micro, updates, total_micro=len(micro), total_updates=len(updates))
+
+
+_NAN = float("nan")
+_SOFTMAX = Operation(
+    "softmax", "forward", (Operand((4, 4), "float32", 0.0, 1.0, 16),), None, "model.py", 9
+)
+SICK = (
+    Example(
+        evidence=(
+            _curve(3.0, _NAN, _NAN),
+            FirstNonFinite(Event(1, 1, "loss", (_SOFTMAX,), harm="weights")),
+        ),
+        finds=({"update": 1, "losses": 2, "operation": "softmax", "phase": "forward"},),
+    ),
+    Example(evidence=(_curve(3.0, _NAN, _NAN, _NAN),), finds=({"update": 1, "losses": 3},)),
+    Example(evidence=(_curve(3.0, 2.9, norm=_NAN),), finds=({"updates": 2, "losses": 0},)),
+)
+HEALTHY = (
+    Example(evidence=(_curve(3.0, 2.9, 2.8), FirstNonFinite())),
+    # a GradScaler that finds its scale skips updates whose gradients overflow
+    Example(evidence=(_curve(3.0, 2.9, norm=float("inf"), skipped=True), FirstNonFinite())),
+)

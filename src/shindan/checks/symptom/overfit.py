@@ -1,0 +1,68 @@
+"""Training falls while validation rises.
+
+Conservative: at least two evaluations after the best one, both of the last two above it by
+MARGIN nats and by SHARE of all that validation had gained, and the training loss lower than it
+was at the best validation by half of the rise at least.
+"""
+
+from collections.abc import Iterator
+
+from shindan.core.check import Edit, check
+from shindan.core.evidence.trend import LossTrend, Rise
+from shindan.core.example import Example
+from shindan.core.finding import Finding
+
+MARGIN = 0.1
+SHARE = 0.2
+GRAVE = 0.5
+
+
+@check(
+    id="symptom/overfit",
+    kind="symptom",
+    severity="minor",
+    grounds="threshold",
+    refs=("keras-hub#796",),
+    fault=Edit(
+        script="seqfirst_lm",
+        old="self.encode(kept)[:20000]",
+        new="self.encode(kept)[:480].repeat(75)",
+    ),
+)
+def CHECK(trend: LossTrend) -> Iterator[Finding]:
+    """Validation turned while training went on."""
+    rise = trend.rise
+    if rise is None or rise.points_after < 2:
+        return
+    risen, gained = rise.last - rise.best, rise.first - rise.best
+    fallen = rise.train_at_best - rise.train_last
+    if risen < max(MARGIN, SHARE * gained) or fallen < risen / 2:
+        return
+    yield Finding(
+        measured={
+            "best": rise.best,
+            "update": rise.best_update,
+            "last": rise.last,
+            "rise": risen,
+            "train_fall": fallen,
+        },
+        severity="major" if risen > GRAVE * max(gained, MARGIN) else None,
+    )
+
+
+def _trend(best: float, last: float, train: float, after: int = 4) -> LossTrend:
+    rise = Rise(best, 300, last, 4.2, after, 2.0, train)
+    return LossTrend("ce", 1200, (4.0, 3.0, 2.0, 1.5, 1.0, 0.5), 0.1, rise=rise)
+
+
+SICK = (
+    Example(evidence=(_trend(2.2, 2.9, 0.5),), finds=({"best": 2.2, "update": 300},)),
+    Example(evidence=(_trend(2.2, 5.0, 0.1),), finds=({"last": 5.0},)),
+)
+HEALTHY = (
+    # a slight turn; training did not fall (a hard stretch of data); only just turned
+    Example(evidence=(_trend(2.2, 2.25, 1.0),)),
+    Example(evidence=(_trend(2.2, 2.9, 2.0),)),
+    Example(evidence=(_trend(2.2, 2.9, 0.5, after=1),)),
+    Example(evidence=(LossTrend("ce", 1200, (4.0, 3.0, 2.0), 0.1),)),
+)

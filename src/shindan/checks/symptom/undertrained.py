@@ -1,0 +1,67 @@
+"""Still falling at a steady rate when the run ended.
+
+Only where the learning rate was never decayed (a decayed run was meant to end) and the last
+quarter of the updates brought SHARE of the whole fall, at least CERTAIN of it with 97.5 %
+confidence (HAC). A straight line gives .25, an exponential .13 after one and a half of its time
+constants, .10 after two, .02 after four; a power law t^-0.4 .04.
+"""
+
+from collections.abc import Iterator
+
+from shindan.core.check import Edit, check
+from shindan.core.evidence.trend import LossTrend, Slope
+from shindan.core.example import Example
+from shindan.core.finding import Finding
+
+SHARE = 0.13
+CERTAIN = 0.1
+UNDECAYED = 0.9
+WORTH = 0.03
+"""The last quarter's fall as a share of the loss itself: less is not worth a word."""
+
+
+@check(
+    id="symptom/undertrained",
+    kind="symptom",
+    severity="minor",
+    grounds="threshold",
+    refs=("diffusers#4387",),
+    fault=Edit(
+        script="gpt_plain",
+        old="learning_rate, min_lr, weight_decay, grad_clip = 6e-3, 6e-4, 0.1, 1.0",
+        new="learning_rate, min_lr, weight_decay, grad_clip = 1e-4, 1e-4, 0.1, 1.0",
+    ),
+)
+def CHECK(trend: LossTrend) -> Iterator[Finding]:
+    """The end of the run was cut off, not reached."""
+    if trend.quarter is None or trend.lr_left < UNDECAYED or trend.nonfinite:
+        return
+    whole = trend.start - trend.best
+    fell, certain = -trend.quarter.change, -trend.quarter.high
+    if fell < max(SHARE * whole, WORTH * trend.end) or certain < CERTAIN * whole:
+        return
+    yield Finding(
+        measured={
+            "share": fell / whole,
+            "fell": fell,
+            "updates": trend.updates,
+            "end": trend.end,
+            "lr_left": trend.lr_left,
+        }
+    )
+
+
+def _trend(fell: float, spread: float, lr_left: float = 1.0) -> LossTrend:
+    slope = Slope(-fell, -fell - spread, -fell + spread, -9.0)
+    blocks = (4.0, 3.6, 3.2, 2.8, 2.4, 2.0)
+    return LossTrend("ce", 400, blocks, 0.05, quarter=slope, lr_left=lr_left)
+
+
+SICK = Example(evidence=(_trend(0.5, 0.1),), finds=({"share": 0.25, "fell": 0.5, "updates": 400},))
+HEALTHY = (
+    # decayed: it was meant to end; levelling off; too noisy to say
+    Example(evidence=(_trend(0.5, 0.1, lr_left=0.1),)),
+    Example(evidence=(_trend(0.2, 0.05),)),
+    Example(evidence=(_trend(0.5, 0.4),)),
+    Example(evidence=(LossTrend("ce", 400, (4.0, 3.0, 2.0, 2.0), 0.05),)),
+)

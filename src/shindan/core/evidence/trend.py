@@ -1,0 +1,111 @@
+"""Where a loss series is going, with its own noise taken into account (derived from ``Curve``)."""
+
+from dataclasses import dataclass
+
+from shindan.core.evidence.base import Evidence
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A line fitted to a stretch of the series, standard errors with autocorrelation (HAC).
+
+    ``change`` is the fitted change over the whole stretch (nats), ``low`` and ``high`` its 95 %
+    interval; ``t`` the statistic of the slope.
+    """
+
+    change: float
+    low: float
+    high: float
+    t: float
+
+
+@dataclass(frozen=True)
+class Spike:
+    """The loss stood ``height`` above what was usual before, for ``lasted`` updates in a row.
+
+    ``usual`` and ``noise`` are median and robust sd of the updates before it.
+    """
+
+    update: int
+    height: float
+    usual: float
+    noise: float
+    lasted: int
+    recovered: bool
+
+
+@dataclass(frozen=True)
+class Jump:
+    """The mean loss before and after a checkpoint was loaded into the model being trained.
+
+    ``error`` is the standard error of the difference; ``window`` how many micro-steps a side.
+    """
+
+    update: int
+    before: float
+    after: float
+    error: float
+    window: int
+
+
+@dataclass(frozen=True)
+class Rise:
+    """Validation against training: losses at the best validation and at the end."""
+
+    best: float
+    best_update: int
+    last: float
+    first: float
+    points_after: int
+    train_at_best: float
+    train_last: float
+
+
+@dataclass(frozen=True)
+class LossTrend(Evidence):
+    """One value per update: token-weighted cross-entropy of its micro-steps, else its mean loss.
+
+    ``blocks`` are the means of equal stretches in order; ``noise`` the robust sd from update to
+    update. Slopes are fitted only where the size of the effect leaves a question (None: it does
+    not); ``tail`` is over the last third, ``quarter`` over the last quarter; ``above`` is the
+    share of the last third's values beyond the 95th percentile of the better third before it. ``needed`` further
+    updates would bring the interval of the whole change within ``RESOLVED`` of the start.
+    ``lr_left`` is the last learning rate as a share of the largest.
+    """
+
+    series: str
+    updates: int
+    blocks: tuple[float, ...]
+    noise: float
+    whole: Slope | None = None
+    tail: Slope | None = None
+    above: float = 0.0
+    quarter: Slope | None = None
+    needed: int = 0
+    lr_left: float = 1.0
+    nonfinite: int = 0
+    spikes: tuple[Spike, ...] = ()
+    jumps: tuple[Jump, ...] = ()
+    rise: Rise | None = None
+
+    @property
+    def start(self) -> float:
+        """Mean of the first stretch."""
+        return self.blocks[0]
+
+    @property
+    def end(self) -> float:
+        """Mean of the last stretch."""
+        return self.blocks[-1]
+
+    @property
+    def best(self) -> float:
+        """The lowest stretch."""
+        return min(self.blocks)
+
+
+@dataclass(frozen=True)
+class Loads(Evidence):
+    """Micro-step numbers at which weights were loaded into a model trained before and after."""
+
+    at: tuple[int, ...] = ()
