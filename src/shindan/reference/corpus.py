@@ -9,14 +9,23 @@ PAD, UNK, CLS, SEP, MASK = range(5)
 
 
 def sentences() -> list[list[str]]:
-    """Lower-cased words and punctuation of every sentence of 6 to 40 words, in order."""
+    """Lower-cased words and punctuation of every sentence of 6 to 40 words, in order.
+
+    Some 3,000 sentences and 50,000 words on Python 3.11; other versions differ a little.
+    """
     found = []
     for name in sorted(topics):
-        for part in re.split(r"(?<=[.:])\s+|\n\n+", topics[name]):
-            words = re.findall(r"[a-z]+|[.,:;()\"'=]", part.lower())
+        prose = "\n".join(line for line in topics[name].split("\n") if not _is_code(line))
+        for part in re.split(r"(?<=[.:])\s+|\n\n+", prose):
+            words = re.findall(r"[a-z]+|[.,:;]", part.lower())
             if 6 <= len(words) <= 40 and sum(w.isalpha() for w in words) > len(words) / 2:
                 found.append(words)
     return found
+
+
+def _is_code(line: str) -> bool:
+    """Grammar rules and examples: they are indented, or made of symbols."""
+    return line.startswith("   ") and not line.strip()[:1].isalpha()
 
 
 def vocabulary(texts: list[list[str]], size: int) -> dict[str, int]:
