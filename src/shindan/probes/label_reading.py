@@ -56,10 +56,10 @@ def read(look: Look, sample: Sample) -> tuple[Reading, Labelled, Related]:
     return min(found, key=lambda f: f[0])[1:]
 
 
-def reread(reading: Reading, sample: Sample) -> Labelled | None:
+def reread(reading: Reading | None, sample: Sample) -> Labelled | None:
     """Another micro-step in the same reading; None where it does not fit."""
-    ids = sample.args.get(reading.path)
-    if ids is None or ids.ndim != 2 or reading.loss >= len(sample.losses):
+    ids = None if reading is None else sample.args.get(reading.path)
+    if reading is None or ids is None or ids.ndim != 2 or reading.loss >= len(sample.losses):
         return None
     counted = sample.losses[reading.loss]
     if reading.slice is None or counted.waits:

@@ -40,12 +40,13 @@ class Labels(Probe):
     """Samples micro-steps as they come, reads and counts them in deep looks."""
 
     def on_start(self, session: Session) -> None:
-        """Begin with nothing."""
+        """Begin with nothing; ``fresh``: the samples read in the latest look, for other probes."""
         self.session = session
         self.sampler = Sampler(session)
         self.first: list[Labelled] = []
         self.latest: deque[Labelled] = deque(maxlen=KEPT // 2)
         self.reading: Reading | None = None
+        self.related: Related | None = None
         self.names = Names(set(), set())
         self.pads: dict[int, int] = {}
         self.ignore_index = -100
@@ -56,6 +57,7 @@ class Labels(Probe):
         self.library = False
         self.crash: tuple[int, Where] | None = None
         self.found: list[Evidence] = []
+        self.fresh: list[tuple[Sample, Labelled]] = []
 
     def on_batch(self, event: BatchEvent) -> None:
         """Remember the batch's integers for the coming sample."""
@@ -80,14 +82,14 @@ class Labels(Probe):
     def on_look(self, look: Look) -> None:
         """Read what waits, count, and try how far the model sees."""
         waiting = self.sampler.taken()
+        self.fresh = []
         captured = next((s for s in reversed(waiting) if s.captured), None)
         if captured is not None:
             self._learn(look, captured)
-        if self.reading is not None:
-            for sample in waiting:
-                batch = reread(self.reading, sample) if sample is not captured else None
-                if batch is not None:
-                    self._keep(batch)
+        for sample in waiting:
+            batch = None if sample is captured else reread(self.reading, sample)
+            if batch is not None:
+                self._keep(sample, batch)
         if self.batches:
             self._judge(look)
 
@@ -108,7 +110,7 @@ class Labels(Probe):
             self.names = special_ids(look.classes)
             self.library = collates_by_library()
         self._pad(look, batch)
-        self._keep(batch)
+        self._keep(sample, batch)
 
     def _pad(self, look: Look, batch: Labelled) -> None:
         """The padding's id in this batch, and the mask that tells it."""
@@ -121,7 +123,8 @@ class Labels(Probe):
         if found is not None:
             self.pads[found[0]] = self.pads.get(found[0], 0) + 1
 
-    def _keep(self, batch: Labelled) -> None:
+    def _keep(self, sample: Sample, batch: Labelled) -> None:
+        self.fresh.append((sample, batch))
         (self.first if len(self.first) < KEPT // 2 else self.latest).append(batch)
 
     def _judge(self, look: Look) -> None:
@@ -130,7 +133,7 @@ class Labels(Probe):
             if batch.pad != pad:
                 batch.pad = pad
                 batch.__dict__.pop("padding", None)
-        related = relate(self.batches)
+        related = self.related = relate(self.batches)
         self._see(look)
         self.found = [self._objective(related), self._census(related)]
         if pad is not None:

@@ -15,7 +15,7 @@ from shindan.core.finding import Where
 from shindan.probes.alignment import usual
 from shindan.probes.events import LossCall
 from shindan.probes.label_sampling import Counted
-from shindan.probes.labelled import IGNORE, Labelled, originals, relate
+from shindan.probes.labelled import IGNORE, Labelled, Related, originals
 from shindan.probes.labels import Labels
 from shindan.probes.look import LANGUAGE, Look
 from shindan.probes.probe import Probe
@@ -87,16 +87,16 @@ class Masking(Probe):
     def on_look(self, look: Look) -> None:
         """Is it a masked language model? What came again so far?"""
         labels = self.labels
-        if labels is None or not labels.batches:
+        related = labels.related if labels else None
+        if labels is None or related is None:
             return
-        related = relate(labels.batches)
         self.active = related.relation == "masked" and related.stray is None
         self.pad = labels.batches[-1].pad if not self.notes else self.pad
         if not self.active or not self.notes:
             return
         notes = torch.cat(self.notes, 1).cpu()
         self.notes = [notes]
-        self.found = repeats(notes, fixed_ids(labels.batches), labels.where)
+        self.found = repeats(notes, fixed_ids(labels.batches, related), labels.where)
         self.because = "no row came again with labels enough to tell (one pass decides nothing)"
 
     def evidence(self) -> Iterable[Evidence | Unavailable]:
@@ -124,9 +124,8 @@ def repeats(notes: Tensor, fixed: float, where: Where) -> MaskRepeats | None:
     )
 
 
-def fixed_ids(batches: Sequence[Labelled]) -> float:
+def fixed_ids(batches: Sequence[Labelled], related: Related) -> float:
     """Share of tokens whose id is either always or never asked for: a rule, not a draw."""
-    related = relate(batches)
     parts = [originals(b, related) for b in batches]
     tokens = torch.cat([t.reshape(-1) for t, _ in parts])
     chosen = torch.cat([c.reshape(-1) for _, c in parts])
