@@ -169,6 +169,8 @@ class Labels(Probe):
             return None, 0.0
         labels = torch.cat([b.labels[b.counted] for b in self.batches])
         inputs = torch.cat([b.ids[b.counted] for b in self.batches])
+        if not len(labels):
+            return None, 0.0
         values, counts = labels.unique(return_counts=True)
         top, n = int(values[counts.argmax()]), int(counts.max())
         given = bool((inputs[labels == top] == top).all())
@@ -293,7 +295,10 @@ def _reach(look: Look, logits: Tensor, ids: Tensor) -> int | None:
     if int(rows.sum()) < 2:
         return None
     moved = (look.logits(ids=changed) - logits).abs().amax(-1)[rows][:, p - 2 : p + 3]
-    scale = float(logits[logits.isfinite()].std())
+    finite = logits[logits.isfinite()]
+    if finite.numel() < 2:
+        return None
+    scale = float(finite.std())
     seen = (moved.nan_to_num(0.0) > MOVED * scale).float().mean(0) > 0.5
     for before, yes in zip((2, 1, 0, -1, -2), seen.tolist(), strict=True):
         if yes:
