@@ -84,8 +84,12 @@ class Audit:
             return
         before, after = tuple(call.args[0].shape), tuple(call.result.shape)
         heads = heads_crossed(before, after, self.length)
-        if heads is not None and call.result.is_floating_point():
-            _once(self.scrambles, Scramble(call.where(), before, after, heads))
+        if heads is None or not call.result.is_floating_point():
+            return
+        where = call.where()
+        line = (where.file, where.line)
+        if line not in [(s.where.file, s.where.line) for s in self.scrambles]:
+            _once(self.scrambles, Scramble(where, before, after, heads))
 
     # -- attention written out ----------------------------------------------------------------
 
@@ -105,7 +109,7 @@ class Audit:
             _once(self.wrong, WrongAxis(where, shape, best, axis, round(error, 4)))
         future = None
         if axis == -1 and tuple(p.shape[-2:]) == (self.length, self.length):
-            future = float(p.triu(1).sum(-1).mean())
+            future = float(p.triu(1).nan_to_num(0.0).sum(-1).mean())
         self._note("softmax", where, weights.shape[axis], future)
 
     # -- fused attention ----------------------------------------------------------------------
@@ -155,7 +159,10 @@ def _once(found: list[Any], item: Any) -> None:
 
 
 def _distance(p: Tensor, axis: int) -> float:
-    return float((p.sum(axis) - 1).abs().nan_to_num(0.0).mean())
+    """Mean distance of the finite sums from 1 (0 when there is none)."""
+    apart = (p.sum(axis) - 1).abs()
+    apart = apart[apart.isfinite()]
+    return float(apart.mean()) if len(apart) else 0.0
 
 
 def _weights(call: Call) -> list[tuple[Tensor, int]]:

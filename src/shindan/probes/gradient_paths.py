@@ -38,7 +38,7 @@ class GradientPathsProbe(Probe):
     def on_start(self, session: Session) -> None:
         """Begin with nothing."""
         self.session = session
-        self.never: dict[int, weakref.ref[Tensor]] | None = None
+        self.never: dict[int, weakref.ref[Tensor]] = {}
         self.steps = 0
         self.owned = 0
         self.found: GradientPaths | None = None
@@ -46,13 +46,11 @@ class GradientPathsProbe(Probe):
 
     def on_step_done(self, step: OptimizerStep) -> None:
         """One attribute per parameter that never had a gradient: usually none is left."""
-        if step.optimizer is not self.session.main_optimizer:
-            return
-        if self.never is None or step.update == 0:
-            held = [p for p in parameters(step.optimizer) if p.requires_grad]
-            self.owned, self.steps = len(held), 0
-            self.never = {id(p): weakref.ref(p) for p in held}
-        self.steps += 1
+        if step.update == 0:
+            held = {id(p): weakref.ref(p) for p in parameters(step.optimizer) if p.requires_grad}
+            self.owned += len(held)
+            self.never.update(held)
+        self.steps = max(self.steps, step.update + 1)
         if self.never:
             self.never = {
                 k: r for k, r in self.never.items() if (p := r()) is not None and p.grad is None
@@ -60,7 +58,7 @@ class GradientPathsProbe(Probe):
 
     def on_look(self, look: Look) -> None:
         """Change each of them: do the logits move?"""
-        if self.never is None or self.steps < ENOUGH or not (look.last or self.found is None):
+        if self.steps < ENOUGH or not (look.last or self.found is None):
             return
         left = [(n, p) for n, p in look.module.named_parameters() if id(p) in self.never]
         left = [(n, p) for n, p in left if p.requires_grad]

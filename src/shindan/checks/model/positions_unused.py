@@ -44,9 +44,9 @@ MIXED = 1e-3
             new="return self.dropout(x)",
         ),
         Edit(
-            script="custom_loss",
-            old="self.pos(torch.arange(ids.shape[1]))",
-            new="self.pos(torch.arange(ids.shape[0])).unsqueeze(1)",
+            script="seqfirst_lm",
+            old="return self.dropout(x + self.pe[: x.size(0)])",
+            new="return self.dropout(x + self.pe[: x.size(1)].transpose(0, 1))",
         ),
     ),
 )
