@@ -1,0 +1,113 @@
+"""The learning rate is so low that hardly anything is learned."""
+
+import statistics
+from collections.abc import Iterator
+
+from shindan.core.check import Edit, check
+from shindan.core.evidence.clipping import Clipping, ClipRow
+from shindan.core.evidence.curve import Curve, MicroStep, Update
+from shindan.core.evidence.parameters import ParamLedger, ParamRow
+from shindan.core.evidence.steptest import StepPoint, StepTest
+from shindan.core.example import Example
+from shindan.core.finding import NOWHERE, Finding
+from shindan.core.steplengths import at_height, tenths, too_short
+
+SHARE = 0.75
+LEAST_UPDATES = 50
+FALL = 0.15
+"""Relative fall of the loss over the run below which it has hardly learned."""
+CLIPPED = 10.0
+"""Median norm over limit from which clipping, not the LR, makes the steps short."""
+
+
+@check(
+    id="optimizer/lr-too-low",
+    kind="cause",
+    severity="major",
+    grounds="intervention",
+    refs=("transformers#735", "bert#649"),
+    explains=(
+        "symptom/loss-flat",
+        "symptom/slow-progress",
+        "symptom/undertrained",
+        "symptom/at-uniform-line",
+        "symptom/at-unigram-line",
+        "symptom/context-ignored",
+    ),
+    fault=(
+        Edit(
+            script="gpt_plain",
+            old="learning_rate, min_lr, weight_decay, grad_clip = 6e-3, 6e-4, 0.1, 1.0",
+            new="learning_rate, min_lr, weight_decay, grad_clip = 6e-6, 6e-7, 0.1, 1.0",
+        ),
+        Edit(script="bert_mlm", old="        lr=5e-3,\n", new="        lr=1e-6,\n"),
+    ),
+)
+def CHECK(
+    test: StepTest, curve: Curve, ledger: ParamLedger | None, clipping: Clipping | None
+) -> Iterator[Finding]:
+    """At high LR, ten and a hundred times the step still gain in proportion; the loss stays put.
+
+    Loaded weights (fine-tuning moves little), a warm-up that has not ended, and steps that
+    clipping shortens are left alone.
+    """
+    looks = at_height(test.points, curve)
+    short = [p for p in looks if too_short(p)]
+    parts = tenths(curve)
+    if not short or len(short) < SHARE * len(looks) or curve.total_updates < LEAST_UPDATES:
+        return
+    if _still_rising(curve) or _loaded(ledger) or _clipped(clipping):
+        return
+    fall = 1 - parts[-1] / parts[0]
+    if fall <= FALL:
+        yield Finding(
+            measured={
+                "looks": len(looks),
+                "lr": max(p.lr for p in short),
+                "whole": statistics.median(p.start - p.whole for p in short),
+                "ten": statistics.median(p.start - p.ten for p in short),
+                "hundred": statistics.median(p.start - p.hundred for p in short),
+                "fall": fall,
+            }
+        )
+
+
+def _still_rising(curve: Curve) -> bool:
+    rates = [u.lr[0] for u in curve.updates if u.lr]
+    return rates[-1] == max(rates) > rates[len(rates) // 2]
+
+
+def _loaded(ledger: ParamLedger | None) -> bool:
+    return ledger is not None and any(r.loaded for r in ledger.rows)
+
+
+def _clipped(clipping: Clipping | None) -> bool:
+    rows = clipping.rows if clipping is not None else ()
+    return any(r.active > 0.5 and r.factor >= CLIPPED for r in rows)
+
+
+def _curve(first: float, last: float) -> Curve:
+    micro = tuple(MicroStep(i, i, first + (last - first) * i / 99) for i in range(100))
+    return Curve(micro, tuple(Update(i, 0, (1e-6,), 1) for i in range(100)), (), 100, 100)
+
+
+_SHORT = tuple(StepPoint(u, 1e-6, 3.2, 3.19992, 3.1992, 3.192, 3.12) for u in (8, 20, 40))
+_GOOD = tuple(StepPoint(u, 1e-6, 3.2, 3.19, 3.11, 3.3, 9.0) for u in (8, 20, 40))
+_LOADED = ParamRow("a", "GPT", "Linear", (8, 8), "float32", True, True, 0, loaded=True)
+
+SICK = Example(evidence=(StepTest(_SHORT), _curve(3.2, 3.1)), finds=({"looks": 3, "lr": 1e-6},))
+HEALTHY = (
+    Example(evidence=(StepTest(_GOOD), _curve(3.2, 3.1))),
+    # small steps that get there
+    Example(evidence=(StepTest(_SHORT), _curve(3.2, 1.5))),
+    # fine-tuning
+    Example(evidence=(StepTest(_SHORT), _curve(1.2, 1.1), ParamLedger((_LOADED,), (), 5, 99))),
+    # clipping makes the steps short
+    Example(
+        evidence=(
+            StepTest(_SHORT),
+            _curve(3.2, 3.1),
+            Clipping((ClipRow(NOWHERE, 0.01, False, 99, 0, 1.0, 1.0, 120.0, 1.2),)),
+        )
+    ),
+)
