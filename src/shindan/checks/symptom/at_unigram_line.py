@@ -18,6 +18,8 @@ from shindan.core.plateau import plateau
 UPDATES = 60
 LARGE = 1024
 GAP = 0.2
+CLEAR = 0.5
+"""Nats between the lines that convict without a look at the predictions."""
 SAME = 0.05
 TOLERANCE = 0.05
 
@@ -34,9 +36,9 @@ TOLERANCE = 0.05
             new="x = self.drop(self.wte(idx * 0) + self.wpe(pos * 0))",
         ),
         Edit(
-            script="gpt_mingpt",
-            old="x = self.embed(idx)  # (B, T, D)",
-            new="x = self.embed(torch.zeros_like(idx))  # (B, T, D)",
+            script="seqfirst_lm",
+            old="x = self.input_emb(src) * math.sqrt(EMSIZE)",
+            new="x = self.input_emb(src) * 0.0",
         ),
     ),
 )
@@ -46,9 +48,12 @@ def CHECK(curve: Curve, lines: DataLines, use: ContextUse | None) -> Iterator[Fi
     large = lines.classes > LARGE
     if end is None or not end.flat or curve.total_updates < (5 if large else 1) * UPDATES:
         return
-    helpful = lines.bigram is not None and lines.unigram - lines.bigram >= GAP
-    constant = use is not None and use.spread < SAME
-    if not constant or not (helpful or lines.bigram is None):
+    gain = lines.unigram - lines.bigram if lines.bigram is not None else None
+    if use is None:
+        told = gain is not None and gain >= CLEAR
+    else:
+        told = use.spread < SAME and (gain is None or gain >= GAP)
+    if not told:
         return
     if abs(end.level - lines.unigram) > TOLERANCE or lines.uniform_used - lines.unigram < TOLERANCE:
         return
@@ -57,7 +62,7 @@ def CHECK(curve: Curve, lines: DataLines, use: ContextUse | None) -> Iterator[Fi
         {
             "loss": round(end.level, 4),
             "unigram": round(lines.unigram, 4),
-            "spread": round(use.spread, 4) if use else 0.0,
+            "spread": round(use.spread, 4) if use else "unknown",
             "updates": curve.total_updates,
         },
         severity=None if sure else "minor",

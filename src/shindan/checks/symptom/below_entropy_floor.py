@@ -29,8 +29,8 @@ LINE = 0.3
     fault=(
         Edit(
             script="gpt_plain",
-            old='att = att.masked_fill(~self.mask[:T, :T], float("-inf"))',
-            new="att = att + 0.0",
+            old="y = att @ v  # (B, h, T, d)",
+            new="y = att @ v + v.roll(-1, 2)  # (B, h, T, d)",
         ),
         Edit(
             script="gpt_plain",
