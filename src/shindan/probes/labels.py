@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.labels import (
@@ -20,6 +18,7 @@ from shindan.core.finding import NOWHERE, Where
 from shindan.probes import label_census as census
 from shindan.probes.events import BatchEvent, LossCall
 from shindan.probes.frames import is_user_file
+from shindan.probes.label_reach import loss_at, reach_of, states_of
 from shindan.probes.label_reading import Reading, read, reread
 from shindan.probes.label_sampling import Sample, Sampler
 from shindan.probes.labelled import LAGS, Labelled, Related, relate
@@ -30,9 +29,6 @@ from shindan.probes.session import Session
 
 KEPT = 32
 """Batches kept for the census (the first half of them for good, the rest the latest)."""
-MOVED = 1e-4
-"""Change of a logit, relative to the spread of all logits, that is no rounding (float32 replays
-of equal inputs differ by 1e-6)."""
 TARGET = re.compile(r"Target (-?\d+) is out of bounds")
 
 
@@ -239,9 +235,10 @@ class Labels(Probe):
 
     def _see(self, look: Look) -> None:
         try:
-            ids, logits = look.ids, look.logits()
-            self.ce = {lag: _ce(logits, ids, lag, look.pad) for lag in LAGS}
-            self.reach = _reach(look, logits, ids)
+            ids, states = look.ids, states_of(look)
+            if states.shape[-1] == look.classes:
+                self.ce = {lag: loss_at(states, ids, lag, look.pad) for lag in LAGS}
+            self.reach = reach_of(look, states, ids)
         except NoReplay:
             return
 
@@ -260,47 +257,3 @@ class Labels(Probe):
         if Corruption not in kinds:
             other = "the labels are not those of a masked language model"
             yield Unavailable("Corruption", other if kinds else self.because)
-
-
-def _ce(logits: Tensor, ids: Tensor, lag: int, pad: tuple[int, Tensor] | None) -> float:
-    """Mean cross-entropy of (B, T, V) logits against the ids ``lag`` positions on."""
-    t = ids.shape[1]
-    if abs(lag) >= t:
-        return float("nan")
-    low, high = max(0, -lag), min(t, t - lag)
-    target = ids[:, low + lag : high + lag].long()
-    rows = logits[:, low:high]
-    use = rows.isfinite().all(-1) & (target < logits.shape[-1])
-    if pad is not None:
-        use &= ~pad[1][:, low + lag : high + lag]
-    return float(cross_entropy(rows[use], target[use])) if bool(use.any()) else float("nan")
-
-
-def _reach(look: Look, logits: Tensor, ids: Tensor) -> int | None:
-    """The furthest token relative to its own position that moves a prediction.
-
-    One token in the middle of every row is replaced; predictions two before it to two after it
-    are compared. None when nothing moves, or too few rows have a token there.
-    """
-    t = ids.shape[1]
-    if t < 6:
-        return None
-    real = torch.ones_like(ids, dtype=torch.bool) if look.pad is None else ~look.pad[1]
-    wide = real[:, 2:-2]
-    p = int(wide.sum(0).argmax()) + 2 if bool(wide.any()) else t // 2
-    rows = real[:, p]
-    changed = ids.clone()
-    changed[:, p] = look.other_ids(ids)[:, p]
-    rows &= changed[:, p] != ids[:, p]
-    if int(rows.sum()) < 2:
-        return None
-    moved = (look.logits(ids=changed) - logits).abs().amax(-1)[rows][:, p - 2 : p + 3]
-    finite = logits[logits.isfinite()]
-    if finite.numel() < 2:
-        return None
-    scale = float(finite.std())
-    seen = (moved.nan_to_num(0.0) > MOVED * scale).float().mean(0) > 0.5
-    for before, yes in zip((2, 1, 0, -1, -2), seen.tolist(), strict=True):
-        if yes:
-            return before
-    return None
