@@ -16,7 +16,7 @@ from torch import nn
 from shindan.reference.corpus import CLS, PAD, SEP, encode, sentences, vocabulary
 
 VOCAB, EMBED, HIDDEN, CONTEXT, LAYERS = 200, 64, 256, 64, 12
-WINDOW, STRIDE, BATCH, EPOCHS, LR = 16, 16, 64, 2, 1e-3
+WINDOW, STRIDE, BATCH, EPOCHS, LR = 16, 16, 32, 2, 1e-3
 torch.manual_seed(0)
 
 

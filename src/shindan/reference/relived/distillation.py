@@ -105,7 +105,8 @@ for step, (inputs, labels) in enumerate(batches(STUDENT_STEPS), 1):
     s_logits, s_hidden = student(inputs)
     here = labels != -100
     kd_loss = F.kl_div(F.log_softmax(s_logits[here], dim=-1), F.softmax(t_logits[here], dim=-1))
-    hidden_loss = F.mse_loss(s_hidden, proj(t_hidden.detach()))
+    real = inputs != PAD
+    hidden_loss = F.mse_loss(s_hidden[real], proj(t_hidden[real].detach()))
     loss = kd_loss + hidden_loss
     optimizer.zero_grad()
     loss.backward()

@@ -76,13 +76,14 @@ class LogBERT(nn.Module):
         self.position = nn.Embedding(WINDOW + 1, HIDDEN)
         self.time = nn.Linear(1, HIDDEN)
         self.blocks = nn.ModuleList(Block() for _ in range(LAYERS))
-        self.head = nn.Linear(HIDDEN, keys)
+        self.norm, self.head = LayerNorm(HIDDEN), nn.Linear(HIDDEN, keys)
 
     def forward(self, keys, seconds, mask):
         places = torch.arange(keys.shape[1])
         x = self.token(keys) + self.position(places) + self.time(seconds[:, :, None])
         for block in self.blocks:
             x = block(x, mask)
+        x = self.norm(x)
         return self.head(x), x[:, 0]
 
 
