@@ -77,7 +77,7 @@ class Capture:
                 call.kind,
                 tuple(call.input.shape),
                 digest(rows),
-                call.target.detach().clone(),
+                _target(call.target),
                 call.params,
                 call.where,
                 call.inside,
@@ -121,6 +121,11 @@ def rows_of(logits: Tensor) -> Tensor:
 def digest(t: Tensor) -> Tensor:
     """(N, DIGEST) first columns of the rows of ``t``."""
     return t.detach()[..., :DIGEST].reshape(-1, min(DIGEST, t.shape[-1])).clone()
+
+
+def _target(t: Tensor) -> Tensor:
+    """Labels whole; of a distribution or of hidden states only the digest."""
+    return digest(t) if t.is_floating_point() and t.ndim > 1 else t.detach().clone()
 
 
 def _copy(t: Tensor) -> Tensor:
@@ -286,7 +291,7 @@ class Look:
         """(pad id, bool (B, T) True at padding), from the mask, else from constant runs.
 
         Without a mask: an id that fills runs of two or more at one end of at least a quarter of
-        the rows, of different lengths, and hardly occurs elsewhere (at most once a row: an
+        the rows (and at least three: text repeats a letter now and then), of different lengths, and hardly occurs elsewhere (at most once a row: an
         end-of-text token that is also the padding).
         """
         ids = self.ids
@@ -405,7 +410,8 @@ def constant_runs(ids: Tensor) -> tuple[int, Tensor] | None:
             ended = edge == value
             inside = run.bool() & ended[:, None]
             outside = int((ids == value).sum()) - int(inside.sum())
-            enough = int((ended & (lengths >= 2)).sum()) * 4 >= len(ids)
+            padded = int((ended & (lengths >= 2)).sum())
+            enough = padded * 4 >= len(ids) and padded >= min(3, len(ids))
             varied = len((lengths * ended).unique()) > 1
             if enough and varied and outside <= min(len(ids), int(inside.sum()) // 3):
                 return int(value), inside

@@ -28,6 +28,7 @@ from shindan.probes.look import LANGUAGE, Capture, Look, capture
 from shindan.probes.mailbox import Mailbox
 from shindan.probes.probe import EVENTS, Probe
 from shindan.probes.schedule import LookSchedule
+from shindan.probes.trimming import trimmed
 from shindan.probes.untouched import rng_state, untouched
 
 Gathered = dict[type[Evidence], Evidence]
@@ -63,6 +64,7 @@ class Session:
         self.micro_since: dict[int, int] = {}
         self.stepping: OptimizerStep | None = None
         self.schedulers: list[weakref.ref[Any]] = []
+        self.id_files: dict[str, str] = {}
         self._by_hand = ByHand()
         self._flush = flush
         self._pid = os.getpid()
@@ -312,6 +314,7 @@ class Session:
             with untouched(roots):
                 look = Look(self, taken, self.update, last)
                 self.guarded("loss of a compiled region", look.recover_losses)
+                look = self.guarded("trimming", lambda: trimmed(look)) or look
                 self.tell("on_look", look)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the script
             self.fail("deep look", error)
