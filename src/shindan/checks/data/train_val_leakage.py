@@ -18,6 +18,8 @@ NEARLY_ALL = 0.5
 """Share of its n-grams that even the first decile of batches was trained on."""
 EXPECTED = 0.35
 ENOUGH = 100
+HITS = 30
+"""Trained n-grams that must lie in the evaluation array itself; half of those due."""
 
 
 @check(
@@ -37,6 +39,11 @@ ENOUGH = 100
             script="sft_padded",
             old="val_rows = [encode(make_example(val_rng)) for _ in range(128)]",
             new="val_rows = train_rows[-128:]",
+        ),
+        Edit(
+            script="gpt_plain",
+            old="train_data, val_data = make_split(3000, seed=1), make_split(300, seed=2)",
+            new="train_data = make_split(3000, seed=1)\nval_data = train_data[-6000:]",
         ),
         Edit(
             script="bert_mlm",
@@ -65,7 +72,7 @@ def CHECK(overlap: SplitOverlap, sources: SourceOverlap | None) -> Iterator[Find
             {
                 "overlap": round(sources.overlap, 4),
                 "expected": round(sources.expected, 4),
-                "n": overlap.n,
+                "n": sources.n,
                 "train": sources.train,
                 "evaluation": sources.evaluation,
                 "ngrams": sources.ngrams,
@@ -85,8 +92,13 @@ def _guilty(group: EvalGroup, expected: float) -> bool:
 
 
 def _same_data(sources: SourceOverlap) -> bool:
+    """The arrays hold the same text, and training was seen to read that part."""
     return (
-        sources.ngrams >= ENOUGH and sources.overlap >= NEARLY_ALL and sources.expected <= EXPECTED
+        sources.ngrams >= ENOUGH
+        and sources.overlap >= NEARLY_ALL
+        and sources.expected <= EXPECTED
+        and sources.hits >= HITS
+        and sources.hits >= sources.due * sources.trained / 2
     )
 
 
@@ -100,13 +112,20 @@ SICK = (
     Example(
         evidence=(
             _run(expected=0.6, lowest=0.4),
-            SourceOverlap("train_data", "val_data", 0.8, 0.01, 5000, True),
+            SourceOverlap("train_data", "val_data", 0.8, 0.01, 5000, True, 16, 30000, 2800, 0.09),
         ),
         finds=({"train": "train_data", "overlap": 0.8},),
     ),
 )
 HEALTHY = (
     Example(evidence=(_run(),)),
+    # only the whole corpus is held beside the validation part: training read none of that
+    Example(
+        evidence=(
+            _run(),
+            SourceOverlap("data", "val_data", 1.0, 0.01, 5000, True, 16, 30000, 0, 0.1),
+        )
+    ),
     # the training split evaluated beside the validation split, and said to be so
     Example(evidence=(_run(says="train", lowest=0.95),)),
     # HDFS sessions: 82 % of the training sessions repeat another one themselves

@@ -97,7 +97,9 @@ class SourceOverlap(Evidence):
 
     ``overlap`` is the share of the evaluation array's n-grams that occur in the training array,
     ``expected`` how often an n-gram of the training array repeats inside it; ``shared``: the
-    arrays are views of overlapping memory.
+    arrays are views of overlapping memory. ``hits`` of the ``trained`` n-grams sampled from the
+    training rows lie in the evaluation array, ``due`` would if rows were drawn evenly from all of
+    the training array.
     """
 
     train: str
@@ -106,5 +108,9 @@ class SourceOverlap(Evidence):
     expected: float
     ngrams: int
     shared: bool
+    n: int
+    trained: int
+    hits: int
+    due: float
     file: str | None = None
     line: int | None = None

@@ -9,6 +9,7 @@ import torch
 from shindan.probes.patching import Patches
 from shindan.probes.session import Session
 from shindan.probes.taps import (
+    arrays,
     backward,
     clipping,
     hooks,
@@ -33,6 +34,7 @@ def tapped(session: Session) -> Iterator[None]:
     clipping.install(session, patches, scaled)
     hooks.install(session, patches, scaled)
     loading.install_loader(session, patches)
+    arrays.install(session, patches)
     loading.install_checkpoints(session, patches)
     loading.install_schedulers(session, patches)
     settings.install_readers(session, patches)

@@ -1,0 +1,102 @@
+"""Finding rows of the training input in the arrays they were cut from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shindan.core.evidence.ids import Source
+from shindan.probes.rows.holders import Holder
+from shindan.probes.rows.landing import Ints
+
+LIMIT = 2_000_000
+"""Ids of an array that are searched."""
+WINDOW = 16
+VARIED = 4
+"""Different ids a window must hold: constant runs are found anywhere."""
+VOCABULARY = 1_000_000
+"""No tokenizer has more ids: larger numbers are no ids."""
+WRAPS = (256, 65536)
+
+
+@dataclass(eq=False)
+class Match:
+    """A holder in which rows were found."""
+
+    holder: Holder
+    source: Source
+    flat: NDArray[Any]
+
+
+def windows(rows: Ints, pad: int | None, most: int = 6) -> list[Ints]:
+    """Stretches of rows (B, T) that are varied and free of padding."""
+    width = min(WINDOW, rows.shape[1] // 2)
+    found: list[Ints] = []
+    if width < VARIED:
+        return found
+    for row in rows:
+        for start in ((rows.shape[1] - width) // 2, 1):
+            piece = row[start : start + width]
+            if len(np.unique(piece)) >= min(VARIED, width) and pad not in piece:
+                found.append(piece.copy())
+                break
+        if len(found) == most:
+            break
+    return found
+
+
+def search(holder: Holder, pieces: list[Ints], classes: int, highest: int) -> Match | None:
+    """Look for the pieces in the holder as they are, then modulo what could have folded them."""
+    flat = holder.read(LIMIT)
+    if flat is None or len(flat) < WINDOW or not pieces:
+        return None
+    low, high = int(flat.min()), int(flat.max())
+    if high > VOCABULARY or _counter(flat):
+        return None
+    for modulus in dict.fromkeys((0, classes, highest + 1, *WRAPS)):
+        if modulus and high < modulus and low >= 0:
+            continue
+        ids = flat if not modulus else flat.astype(np.int64) % modulus
+        places = [at for p in pieces if (at := position(ids, p)) is not None]
+        if modulus:
+            places = [at for at in places if _folded(flat[at : at + len(pieces[0])], modulus)]
+        if len(places) > (1 if modulus else 0):
+            beyond = float((flat >= modulus).mean()) if modulus else 0.0
+            source = Source(
+                name=holder.name,
+                kind=holder.kind,
+                dtype=holder.dtype,
+                capacity=holder.capacity,
+                size=len(flat),
+                lowest=low,
+                highest=high,
+                rows=len(places),
+                modulus=modulus,
+                beyond=beyond,
+            )
+            return Match(holder, source, flat)
+    return None
+
+
+def position(ids: NDArray[Any], piece: Ints) -> int | None:
+    """Where the piece first stands in the ids."""
+    end = len(ids) - len(piece) + 1
+    if end <= 0:
+        return None
+    at = np.flatnonzero(ids[:end] == piece[0])
+    for k in range(1, len(piece)):
+        if not len(at):
+            return None
+        at = at[ids[at + k] == piece[k]]
+    return int(at[0]) if len(at) else None
+
+
+def _folded(raw: NDArray[Any], modulus: int) -> bool:
+    return bool((raw >= modulus).any() or (raw < 0).any())
+
+
+def _counter(flat: NDArray[Any]) -> bool:
+    """Sorted numbers (positions, offsets, cumulative sums) are no token ids."""
+    some = flat[:100_000].astype(np.int64)
+    return bool((np.diff(some) >= 0).mean() > 0.98)
