@@ -11,9 +11,10 @@ from shindan.probes.frames import is_user_file
 
 FRAMES = 12
 TRAIN = frozenset({"train", "training", "tr", "trn"})
-HELD_OUT = frozenset(
-    {"val", "valid", "validation", "dev", "test", "testing", "heldout", "held", "holdout", "eval"}
-)
+VALIDATION = frozenset({"val", "valid", "validation", "dev", "heldout", "held", "holdout", "eval"})
+ANOMALIES = frozenset({"abnormal", "anomaly", "anomalies", "anomalous", "attack"})
+TEST = frozenset({"test", "testing"}) | ANOMALIES
+HELD_OUT = VALIDATION | TEST
 _CALLS = re.compile(r"\b[A-Za-z_]\w*\s*\(")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
@@ -21,7 +22,7 @@ Place = tuple[str, str | None, int | None]
 
 
 def evaluation_place() -> Place:
-    """(what the script says: train, val, or empty; file and line of the outermost call).
+    """(what the script says: train, val, test or empty; file and line of the outermost call).
 
     Read from the lines of the user's frames around the model's call: assigned names and
     arguments, not the names of called functions; then from the names of the functions; local
@@ -77,8 +78,11 @@ def words(line: str) -> set[str]:
 
 
 def says(said: set[str]) -> str:
-    """``val`` when any word means held-out data, else ``train`` when any means training data."""
+    """``test`` where any word means anomalies; else ``val``, ``test`` or ``train``, in this order."""
     low = {w.lower() for w in said}
-    if low & HELD_OUT:
-        return "val"
-    return "train" if low & TRAIN else ""
+    if low & ANOMALIES:
+        return "test"
+    for split, known in (("val", VALIDATION), ("test", TEST), ("train", TRAIN)):
+        if low & known:
+            return split
+    return ""

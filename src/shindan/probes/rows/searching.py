@@ -17,7 +17,7 @@ VARIED = 4
 """Different ids a window must hold: constant runs are found anywhere."""
 VOCABULARY = 1_000_000
 """No tokenizer has more ids: larger numbers are no ids."""
-WRAPS = (256, 65536)
+WRAPS = (128, 256, 32768, 65536)
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class Match:
     flat: NDArray[Any]
 
 
-def windows(rows: Ints, pad: int | None, most: int = 6) -> list[Ints]:
+def windows(rows: Ints, pad: int | None, most: int = 24) -> list[Ints]:
     """Stretches of rows (B, T) that are varied and free of padding."""
     width = min(WINDOW, rows.shape[1] // 2)
     found: list[Ints] = []
@@ -54,29 +54,39 @@ def search(holder: Holder, pieces: list[Ints], classes: int, highest: int) -> Ma
     low, high = int(flat.min()), int(flat.max())
     if high > VOCABULARY or _counter(flat):
         return None
-    for modulus in dict.fromkeys((0, classes, highest + 1, *WRAPS)):
-        if modulus and high < modulus and low >= 0:
+    plain = [p for p in pieces if position(flat, p) is not None]
+    left = [p for p in pieces if not any(p is q for q in plain)]
+    modulus, wrapped = _folding(flat, left, (classes, highest + 1, *WRAPS), low, high)
+    if not plain and not wrapped:
+        return None
+    source = Source(
+        name=holder.name,
+        kind=holder.kind,
+        dtype=holder.dtype,
+        capacity=holder.capacity,
+        size=len(flat),
+        lowest=low,
+        highest=high,
+        rows=len(plain) + wrapped,
+        modulus=modulus,
+        beyond=float(((flat >= modulus) | (flat < 0)).mean()) if modulus else 0.0,
+    )
+    return Match(holder, source, flat)
+
+
+def _folding(
+    flat: NDArray[Any], left: list[Ints], moduli: tuple[int, ...], low: int, high: int
+) -> tuple[int, int]:
+    """(modulus, how many of the pieces that are not found otherwise it explains), else (0, 0)."""
+    for modulus in dict.fromkeys(moduli):
+        if not left or (high < modulus and low >= 0):
             continue
-        ids = flat if not modulus else flat.astype(np.int64) % modulus
-        places = [at for p in pieces if (at := position(ids, p)) is not None]
-        if modulus:
-            places = [at for at in places if _folded(flat[at : at + len(pieces[0])], modulus)]
-        if len(places) > (1 if modulus else 0):
-            beyond = float((flat >= modulus).mean()) if modulus else 0.0
-            source = Source(
-                name=holder.name,
-                kind=holder.kind,
-                dtype=holder.dtype,
-                capacity=holder.capacity,
-                size=len(flat),
-                lowest=low,
-                highest=high,
-                rows=len(places),
-                modulus=modulus,
-                beyond=beyond,
-            )
-            return Match(holder, source, flat)
-    return None
+        ids = flat.astype(np.int64) % modulus
+        places = [(at, len(p)) for p in left if (at := position(ids, p)) is not None]
+        folded = [at for at, n in places if _folded(flat[at : at + n], modulus)]
+        if folded:
+            return modulus, len(folded)
+    return 0, 0
 
 
 def position(ids: NDArray[Any], piece: Ints) -> int | None:

@@ -45,7 +45,8 @@ class TokenCounts:
             if self.calls % every != 1:
                 return
         if not reading.train:
-            self._count(self.evaluated, reading.target)
+            if reading.place[0] == "val":
+                self._count(self.evaluated, reading.target)
             return
         self._count(self.targets, reading.target)
         if self.checked < 64:
