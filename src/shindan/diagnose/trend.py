@@ -68,6 +68,7 @@ def loss_trend(curve: Curve, loads: Sequence[int] = ()) -> LossTrend | None:
         whole=_slope(x, y) if unsettled else None,
         tail=_slope(x[-len(y) // 3 :], y[-len(y) // 3 :]) if rising else None,
         above=_above(y),
+        first=float(y[0]),
         quarter=_slope(x[quarter:], y[quarter:]) if falling and len(y) >= 100 else None,
         needed=_needed(noise, blocks[0], len(y)),
         lr_left=left,

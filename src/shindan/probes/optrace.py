@@ -187,7 +187,7 @@ def _name(func: Any) -> str:
 def operation_of(node: Any) -> str:
     """The operation a node belongs to: ``SqrtBackward0`` -> ``sqrt``."""
     plain = re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2])
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", plain).lower()
 
 
 def _storage(t: Tensor) -> int:

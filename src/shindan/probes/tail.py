@@ -170,7 +170,7 @@ FORWARD: dict[str, Rule] = {
     "pow": _negative_power,
     "div": _division,
     "nll_loss": _nothing_counted,
-    "nll_loss2_d": _nothing_counted,
+    "nll_loss2d": _nothing_counted,
     "mean": _nothing_averaged,
     "softmax": _dead,
     "log_softmax": _dead,

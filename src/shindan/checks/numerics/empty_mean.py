@@ -11,7 +11,7 @@ from shindan.core.evidence.nonfinite import Event, FirstNonFinite, Operand, Oper
 from shindan.core.example import Example
 from shindan.core.finding import Finding
 
-LOSSES = ("nll_loss", "nll_loss2_d", "nll_loss_forward", "nll_loss2d_forward")
+LOSSES = ("nll_loss", "nll_loss2d", "nll_loss_forward", "nll_loss2d_forward")
 
 
 @check(

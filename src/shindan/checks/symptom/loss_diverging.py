@@ -4,7 +4,9 @@ The last third is compared with the better of the two before it. The rise must b
 everything the run had gained (and LEVEL of its level: a run that gains nothing has only noise),
 more than half of the last third must lie beyond the 95th percentile of the better one (a test by
 ranks: heavy tails and rising variance do not weaken it), and the loss must not be on its way
-back. Under 1 % false alarms on simulated healthy curves: ``tests/diagnose/test_trend.py``.
+back. A run whose whole last third stands SHARE (and CLEAR sd) above its very first update has
+diverged too, whatever it did in between. Under 1 % false alarms on simulated healthy curves:
+``tests/diagnose/test_trend.py``.
 """
 
 from collections.abc import Iterator
@@ -13,11 +15,12 @@ from statistics import mean
 from shindan.core.check import Edit, check
 from shindan.core.evidence.trend import LossTrend, Slope
 from shindan.core.example import Example
-from shindan.core.finding import Finding
+from shindan.core.finding import Finding, Severity
 
 SHARE = 0.25
 LEVEL = 0.05
 MOST = 0.5
+CLEAR = 3.0
 FEWEST = 60
 
 
@@ -42,19 +45,33 @@ FEWEST = 60
 )
 def CHECK(trend: LossTrend) -> Iterator[Finding]:
     """The last third lies above what was reached, and stays."""
-    if trend.tail is None or trend.updates < FEWEST or trend.above < MOST:
+    if trend.updates < FEWEST:
         return
+    worse = min(trend.blocks[-(len(trend.blocks) // 3) :]) - trend.first
+    if worse > max(SHARE * abs(trend.first), CLEAR * trend.noise):
+        yield _found(trend.first, trend, "critical", "above")
+    elif trend.tail is not None and trend.above >= MOST:
+        yield from _risen(trend, trend.tail)
+
+
+def _risen(trend: LossTrend, tail: Slope) -> Iterator[Finding]:
     third = len(trend.blocks) // 3
     last = mean(trend.blocks[-third:])
     best = min(mean(trend.blocks[:third]), mean(trend.blocks[third:-third]))
     rise, gained = last - best, max(trend.start - trend.best, 0.0)
     if rise < max(SHARE * gained, LEVEL * abs(best)):
         return
-    if trend.end < last - trend.noise or trend.tail.high < 0:
+    if trend.end < last - trend.noise or tail.high < 0:
         return
-    yield Finding(
-        measured={"best": best, "last": last, "rise": rise, "updates": trend.updates},
-        severity="critical" if last > trend.start else None,
+    yield _found(best, trend, "critical" if last > trend.start else None)
+
+
+def _found(best: float, trend: LossTrend, severity: Severity | None, variant: str = "") -> Finding:
+    last = mean(trend.blocks[-(len(trend.blocks) // 3) :])
+    return Finding(
+        measured={"best": best, "last": last, "rise": last - best, "updates": trend.updates},
+        severity=severity,
+        variant=variant,
     )
 
 
@@ -65,6 +82,10 @@ def _trend(*blocks: float, noise: float = 0.1, high: float = 0.5, above: float =
 
 _FALL = (4.0, 3.0, 2.6, 2.4, 2.3, 2.2)
 SICK = (
+    Example(
+        evidence=(LossTrend("ce", 250, (140.0, 150.0, 60.0, 30.0, 28.0, 27.0), 5.0, first=4.2),),
+        finds=({"best": 4.2, "updates": 250},),
+    ),
     Example(
         evidence=(_trend(*_FALL, 2.2, 2.3, 3.0, 3.2, 3.4, 3.5),),
         finds=({"updates": 1200},),

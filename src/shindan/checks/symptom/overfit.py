@@ -1,8 +1,9 @@
 """Training falls while validation rises.
 
 Conservative: at least two evaluations after the best one, both of the last two above it by
-MARGIN nats and by SHARE of all that validation had gained, and the training loss lower than it
-was at the best validation by half of the rise at least.
+MARGIN nats and by SHARE of all that validation had gained (which is MARGIN at least: a run that
+only ever got worse did not overfit), and the training loss lower than it was at the best
+validation by half of the rise at least.
 """
 
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ def CHECK(trend: LossTrend) -> Iterator[Finding]:
         return
     risen, gained = rise.last - rise.best, rise.first - rise.best
     fallen = rise.train_at_best - rise.train_last
-    if risen < max(MARGIN, SHARE * gained) or fallen < risen / 2:
+    if gained < MARGIN or risen < max(MARGIN, SHARE * gained) or fallen < risen / 2:
         return
     yield Finding(
         measured={
@@ -50,8 +51,8 @@ def CHECK(trend: LossTrend) -> Iterator[Finding]:
     )
 
 
-def _trend(best: float, last: float, train: float, after: int = 4) -> LossTrend:
-    rise = Rise(best, 300, last, 4.2, after, 2.0, train)
+def _trend(best: float, last: float, train: float, after: int = 4, first: float = 4.2) -> LossTrend:
+    rise = Rise(best, 300, last, first, after, 2.0, train)
     return LossTrend("ce", 1200, (4.0, 3.0, 2.0, 1.5, 1.0, 0.5), 0.1, rise=rise)
 
 
@@ -64,5 +65,7 @@ HEALTHY = (
     Example(evidence=(_trend(2.2, 2.25, 1.0),)),
     Example(evidence=(_trend(2.2, 2.9, 2.0),)),
     Example(evidence=(_trend(2.2, 2.9, 0.5, after=1),)),
+    # training blew up and came back part of the way: validation never gained anything
+    Example(evidence=(_trend(4.2, 28.0, -60.0, first=4.2),)),
     Example(evidence=(LossTrend("ce", 1200, (4.0, 3.0, 2.0), 0.1),)),
 )

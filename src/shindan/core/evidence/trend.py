@@ -65,12 +65,13 @@ class Rise:
 class LossTrend(Evidence):
     """One value per update: token-weighted cross-entropy of its micro-steps, else its mean loss.
 
-    ``blocks`` are the means of equal stretches in order; ``noise`` the robust sd from update to
+    ``blocks`` are the means of equal stretches in order, ``first`` the very first value;
+    ``noise`` the robust sd from update to
     update. Slopes are fitted only where the size of the effect leaves a question (None: it does
     not); ``tail`` is over the last third, ``quarter`` over the last quarter; ``above`` is the
-    share of the last third's values beyond the 95th percentile of the better third before it. ``needed`` further
-    updates would bring the interval of the whole change within ``RESOLVED`` of the start.
-    ``lr_left`` is the last learning rate as a share of the largest.
+    share of the last third's values beyond the 95th percentile of the better third before it.
+    ``needed`` further updates would bring the interval of the whole change within ``RESOLVED``
+    of the start. ``lr_left`` is the last learning rate as a share of the largest.
     """
 
     series: str
@@ -80,6 +81,7 @@ class LossTrend(Evidence):
     whole: Slope | None = None
     tail: Slope | None = None
     above: float = 0.0
+    first: float = float("inf")
     quarter: Slope | None = None
     needed: int = 0
     lr_left: float = 1.0
