@@ -291,8 +291,9 @@ class Look:
         """(pad id, bool (B, T) True at padding), from the mask, else from constant runs.
 
         Without a mask: an id that fills runs of two or more at one end of at least a quarter of
-        the rows (and at least three: text repeats a letter now and then), of different lengths, and hardly occurs elsewhere (at most once a row: an
-        end-of-text token that is also the padding).
+        the rows (and at least three: text repeats a letter now and then), of different lengths,
+        and hardly occurs elsewhere (at most once a row: an end-of-text token that is also the
+        padding).
         """
         ids = self.ids
         if self.mask is not None:

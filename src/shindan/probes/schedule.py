@@ -5,7 +5,7 @@ import time
 EARLY = (1, 7)
 """Updates looked at whatever it costs: within the first ten, before the run has found its pace."""
 FREE_SECONDS = 1.0
-SHARE = 0.015
+SHARE = 0.005
 """After them, all looks together may take FREE_SECONDS plus this share of the time since."""
 
 
