@@ -17,8 +17,8 @@ test-all: $(STAMP)
 	$(BIN)/pytest -m ""
 
 lint: $(STAMP)
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks tools docs
+	$(BIN)/ruff format --check src tests benchmarks tools docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
