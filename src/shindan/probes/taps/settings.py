@@ -17,6 +17,10 @@ from shindan.probes.session import Session
 
 CALLERS = 3
 """Frames looked at to see that a file was read on behalf of the user's own code."""
+MOST_READ = 200
+"""Texts heard of one reader: a data set of JSON lines is no configuration."""
+MOST_KEYS = 64
+"""Entries of a dictionary that is logged as JSON; larger ones are data."""
 
 
 def install_readers(session: Session, patches: Patches) -> None:
@@ -44,16 +48,21 @@ def install_readers(session: Session, patches: Patches) -> None:
 
 
 def _reader(session: Session, kind: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    heard = 0
+
     def read(*args: Any, **kwargs: Any) -> Any:
+        nonlocal heard
         values = original(*args, **kwargs)
         if (
             isinstance(values, dict)
+            and heard < MOST_READ
             and session.alive
             and session.hears("on_settings")
             and any(
                 is_user_file(sys._getframe(i).f_code.co_filename) for i in range(1, 1 + CALLERS)
             )
         ):
+            heard += 1
             session.guarded(
                 kind, lambda: session.tell("on_settings", SettingsEvent(kind, values, where()))
             )
@@ -80,7 +89,7 @@ def _asked(parser: argparse.ArgumentParser, result: Any, given: list[str]) -> Se
 
 
 def install_speech(session: Session, patches: Patches) -> None:
-    """``print`` and ``logging``: only heard, never changed."""
+    """``print``, ``logging`` and dictionaries written as JSON: only heard, never changed."""
     printed, handled = builtins.print, logging.Logger.handle
 
     def say(*args: Any, **kwargs: Any) -> None:
@@ -105,6 +114,26 @@ def install_speech(session: Session, patches: Patches) -> None:
 
     patches.set(builtins, "print", say)
     patches.set(logging.Logger, "handle", handle)
+    for name in ("dump", "dumps"):
+        patches.set(json, name, _written(session, getattr(json, name)))
+
+
+def _written(session: Session, original: Callable[..., Any]) -> Callable[..., Any]:
+    def write(*args: Any, **kwargs: Any) -> Any:
+        text = original(*args, **kwargs)
+        record = args[0] if args else None
+        small = isinstance(record, dict) and len(record) <= MOST_KEYS
+        if small and session.alive and session.hears("on_log"):
+            session.guarded("json", lambda: session.tell("on_log", _record(record)))
+        return text
+
+    return write
+
+
+def _record(record: dict[Any, Any]) -> LogEvent:
+    """The plain numbers of a dictionary that was written as JSON."""
+    values = {str(k): float(v) for k, v in record.items() if type(v) in (int, float)}
+    return LogEvent("json", "", where(), values)
 
 
 def _short(value: Any) -> str:
