@@ -21,7 +21,7 @@ from shindan.probes import tail
 from shindan.probes.events import BackwardCall, ClipCall, ForwardCall, OptimizerStep
 from shindan.probes.gradients import gradient_norm
 from shindan.probes.look import plain
-from shindan.probes.optrace import OpTrace, sequence_number
+from shindan.probes.optrace import OpTrace, gradients, sequence_number
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session, parameters
 from shindan.probes.trees import leaves
@@ -117,9 +117,11 @@ class NonFinite(Probe):
         if len(self.seen) >= TRACES:
             return
         index = backward.index
-        walk = self.tail.harmful or not finite or index < EAGER or index & (index - 1) == 0
-        nodes = tail.newest(backward.loss, self.boundary) if walk else []
-        if walk:
+        again = learnt or index < EAGER or index & (index - 1) == 0
+        nodes: list[Any] = []
+        if again or self.tail.harmful or not finite:
+            nodes = tail.newest(backward.loss, self.boundary)
+        if again:
             self._learn(nodes, learnt)
         if not finite:
             self._add("loss", lambda: self._forward_chain(nodes))
@@ -243,7 +245,7 @@ class NonFinite(Probe):
                 outputs = [t for _, t in leaves(output) if t.is_floating_point()]
                 if not backward:
                     return trace.chain(outputs)
-                return trace.chain(_gradients(module, outputs))
+                return trace.chain(gradients(module, outputs))
 
     @contextmanager
     def _aside(self, module: nn.Module) -> Iterator[None]:
@@ -272,25 +274,6 @@ def _rewind(rng: dict[str, Any]) -> None:
         set_rng_state(rng)
     else:
         torch.set_rng_state(rng["torch"])
-
-
-def _gradients(module: nn.Module, outputs: Sequence[Tensor]) -> list[Tensor]:
-    """Gradients of all parameters, of the loss among the outputs or else of a fixed direction."""
-    able = [t for t in outputs if t.requires_grad]
-    scalars = [t for t in able if t.numel() == 1]
-    targets = scalars[:1] or able
-    inputs = [p for p in module.parameters() if p.requires_grad]
-    if not targets or not inputs:
-        return []
-    generator = torch.Generator().manual_seed(0)
-    directions = [
-        torch.ones_like(t)
-        if t.numel() == 1
-        else torch.randn(t.shape, generator=generator).to(t.dtype) / t.numel()
-        for t in targets
-    ]
-    found = torch.autograd.grad(targets, inputs, directions, allow_unused=True)
-    return [g for g in found if g is not None]
 
 
 def _broken(tensors: Iterable[Tensor]) -> bool:

@@ -140,6 +140,25 @@ def _shortened(told: list[Operation]) -> Iterator[Operation]:
     yield from kept if len(kept) <= CHAIN else [*kept[: CHAIN // 2], *kept[-CHAIN // 2 :]]
 
 
+def gradients(module: nn.Module, outputs: Sequence[Tensor]) -> list[Tensor]:
+    """Gradients of all parameters, of the loss among the outputs or else of a fixed direction."""
+    able = [t for t in outputs if t.requires_grad]
+    scalars = [t for t in able if t.numel() == 1]
+    targets = scalars[:1] or able
+    inputs = [p for p in module.parameters() if p.requires_grad]
+    if not targets or not inputs:
+        return []
+    generator = torch.Generator().manual_seed(0)
+    directions = [
+        torch.ones_like(t)
+        if t.numel() == 1
+        else torch.randn(t.shape, generator=generator).to(t.dtype) / t.numel()
+        for t in targets
+    ]
+    found = torch.autograd.grad(targets, inputs, directions, allow_unused=True)
+    return [g for g in found if g is not None]
+
+
 def sequence_number() -> int:
     """The number the next autograd node of this thread will get."""
     return int(torch.autograd._get_sequence_nr())  # type: ignore[attr-defined]
