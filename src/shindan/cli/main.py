@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from shindan.cli.demo import demo
 from shindan.cli.explain import explain
 from shindan.cli.report import report
 from shindan.cli.run import run
@@ -28,5 +29,5 @@ def main() -> None:
     """Tell why the training of a Transformer language model fails, with measured evidence."""
 
 
-for door in (run, report, explain):
+for door in (run, report, explain, demo):
     main.add_command(door)
