@@ -122,18 +122,18 @@ def _written(session: Session, original: Callable[..., Any]) -> Callable[..., An
     def write(*args: Any, **kwargs: Any) -> Any:
         text = original(*args, **kwargs)
         record = args[0] if args else None
-        small = isinstance(record, dict) and len(record) <= MOST_KEYS
-        if small and session.alive and session.hears("on_log"):
-            session.guarded("json", lambda: session.tell("on_log", _record(record)))
+        if session.alive and session.hears("on_log") and isinstance(record, dict):
+            session.guarded("json", lambda: _record(session, record))
         return text
 
     return write
 
 
-def _record(record: dict[Any, Any]) -> LogEvent:
-    """The plain numbers of a dictionary that was written as JSON."""
-    values = {str(k): float(v) for k, v in record.items() if type(v) in (int, float)}
-    return LogEvent("json", "", where(), values)
+def _record(session: Session, record: dict[Any, Any]) -> None:
+    """Tell the plain numbers of a dictionary that was written as JSON."""
+    if len(record) <= MOST_KEYS:
+        values = {str(k): float(v) for k, v in record.items() if type(v) in (int, float)}
+        session.tell("on_log", LogEvent("json", "", where(), values))
 
 
 def _short(value: Any) -> str:
