@@ -1,5 +1,6 @@
 """Which position of the input each row of the loss came from, by equal numbers, not by names."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -91,12 +92,22 @@ def _by_value(loss_rows: Tensor, output_rows: Tensor, shape: tuple[int, ...]) ->
             return candidate
     if len(a) > len(b):
         return None
-    where: dict[tuple[float, ...], int] = {}
+    return _selected(a, b)
+
+
+def _selected(a: Tensor, b: Tensor) -> Tensor | None:
+    """Rows of ``b`` that are those of ``a``, in order: that tells equal rows of ``b`` apart."""
+    where: dict[tuple[float, ...], list[int]] = {}
     for i, row in enumerate(b.tolist()):
-        where.setdefault(tuple(row), i)
-    found = [where.get(tuple(row), -1) for row in a.tolist()]
-    if min(found) < 0:
-        return None
+        where.setdefault(tuple(row), []).append(i)
+    found, last = [], -1
+    for row in a.tolist():
+        places = where.get(tuple(row))
+        if not places:
+            return None
+        later = bisect_right(places, last)
+        last = places[later] if later < len(places) else places[0]
+        found.append(last)
     return torch.tensor(found, device=b.device)
 
 
