@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import BatchSampler
 
 from shindan.core.evidence.base import Evidence, Unavailable
@@ -182,10 +183,10 @@ class Census(Probe):
         if not self.pad_known and self.tries < PAD_TRIES:
             self.tries += 1
             self._find_pad(rows)
-        self.counts.add(reading, self.pad)
         if reading.train:
-            self._trained(reading, rows)
+            self.counts.add(reading, self.pad, self._trained(reading, rows))
         else:
+            self.counts.add(reading, self.pad, None)
             self._evaluated(reading, rows)
         self.spent += time.thread_time() - begun
 
@@ -210,18 +211,19 @@ class Census(Probe):
         if found is not None:
             self.pad, self.pad_known = found[0], True
 
-    def _trained(self, reading: Reading, rows: Ints) -> None:
+    def _trained(self, reading: Reading, rows: Ints) -> NDArray[np.bool_] | None:
+        """Log the rows; tells which are new."""
+        self.overlap.trained(rows, self.pad)
         loader = reading.origin.loader if reading.origin else -1
         self.training_loaders.add(loader)
         key = (loader, reading.module)
         log = self.logs.get(key)
         if log is None:
             if len(self.logs) >= LOGS:
-                return
+                return None
             log = self.logs[key] = RowLog()
         epoch = reading.origin.epoch if reading.origin else None
-        log.add(rows, reading.ends, self.pad, epoch)
-        self.overlap.trained(rows, self.pad)
+        return log.add(rows, reading.ends, self.pad, epoch)
 
     def _evaluated(self, reading: Reading, rows: Ints) -> None:
         says, file, line = reading.place

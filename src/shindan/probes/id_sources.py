@@ -43,6 +43,7 @@ class IdSourcesProbe(Probe):
         self.classes = 0
         self.highest = 0
         self.batch = 0
+        self.mask = 0
         self.held_out: Ints = np.empty(0, dtype=np.int64)
         self.pad: int | None = None
         self.found: IdSources | None = None
@@ -111,7 +112,7 @@ class IdSourcesProbe(Probe):
             held_out = self._search(everything, pieces, 2 * rows.size)
             pair = _pair(train, held_out)
             if pair is not None and n:
-                self.overlap, self.held_out = _overlap(*pair, n, place)
+                self.overlap, self.held_out, self.mask = _overlap(*pair, n, place)
                 return
 
     def _holders(self) -> list[Holder]:
@@ -143,8 +144,9 @@ class IdSourcesProbe(Probe):
         else:
             yield Unavailable("IdSources", self.because)
         if self.overlap is not None and self.census is not None and self.census.train:
-            trained = np.concatenate(self.census.train)
-            held_out = sampled(self.held_out, self.census.mask)
+            mask = self.census.mask | self.mask
+            trained = sampled(np.concatenate(self.census.train), mask)
+            held_out = sampled(self.held_out, mask)
             hits = int(np.isin(trained, held_out).sum())
             yield replace(self.overlap, trained=len(trained), hits=hits)
         else:
@@ -166,18 +168,20 @@ class IdSourcesProbe(Probe):
 
 
 def _pair(train: list[Match], held_out: list[Match]) -> tuple[Match, Match] | None:
-    """The arrays in which most of the rows stand, of several the smallest; None when the same."""
+    """The arrays in which most of the rows stand, of several the smallest."""
 
     def best(matches: list[Match]) -> Match:
         return min(matches, key=lambda m: (-m.source.rows, m.source.size))
 
-    if not train or not held_out or best(train).holder.name == best(held_out).holder.name:
+    if not train or not held_out:
         return None
     return best(train), best(held_out)
 
 
-def _overlap(train: Match, held_out: Match, n: int, place: Place) -> tuple[SourceOverlap, Ints]:
-    """Overlap of two arrays, and the n-grams of the second."""
+def _overlap(
+    train: Match, held_out: Match, n: int, place: Place
+) -> tuple[SourceOverlap, Ints, int]:
+    """Overlap of two arrays, the n-grams of the second, and the mask they were sampled by."""
     ours = ngrams(train.flat.astype(np.int64)[None], n, None)
     theirs = np.unique(ngrams(held_out.flat.astype(np.int64)[None], n, None))
     mask = 0
@@ -199,4 +203,4 @@ def _overlap(train: Match, held_out: Match, n: int, place: Place) -> tuple[Sourc
         file=place[1],
         line=place[2],
     )
-    return overlap, theirs
+    return overlap, theirs, mask

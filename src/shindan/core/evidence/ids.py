@@ -95,6 +95,8 @@ class IdSources(Evidence):
 class SourceOverlap(Evidence):
     """The arrays from which training and evaluation rows were cut, against each other.
 
+    They may be one and the same (``train`` equals ``evaluation``): a split by position.
+
     ``overlap`` is the share of the evaluation array's n-grams that occur in the training array,
     ``expected`` how often an n-gram of the training array repeats inside it; ``shared``: the
     arrays are views of overlapping memory. ``hits`` of the ``trained`` n-grams sampled from the

@@ -66,10 +66,11 @@ def _outwards(frame: FrameType | None, names: set[str]) -> FrameType | None:
 
 
 def _told(frame: FrameType) -> str:
-    values = [v for v in frame.f_locals.values() if isinstance(v, str) and len(v) <= 12]
-    if len(values) > 40:
+    """A function's local strings that are exactly the name of a split."""
+    if frame.f_code.co_name == "<module>":
         return ""
-    return says({w for v in values for w in _WORDS.findall(v) if v.isidentifier()})
+    values = [v.lower() for v in frame.f_locals.values() if isinstance(v, str) and len(v) <= 12]
+    return says({v for v in values if v in TRAIN | HELD_OUT})
 
 
 def words(line: str) -> set[str]:
@@ -78,7 +79,7 @@ def words(line: str) -> set[str]:
 
 
 def says(said: set[str]) -> str:
-    """``test`` where any word means anomalies; else ``val``, ``test`` or ``train``, in this order."""
+    """``test`` where a word means anomalies, else ``val``, ``test`` or ``train``, in this order."""
     low = {w.lower() for w in said}
     if low & ANOMALIES:
         return "test"

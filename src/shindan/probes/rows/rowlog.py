@@ -64,6 +64,7 @@ class RowLog:
         self.epochs: list[int | None] = []
         self.rows = 0
         self.whole: list[Ints] = []
+        self.known: set[int] = set()
         self.tokens = 0
         self.closed = False
         self.joins = [0, 0]
@@ -79,12 +80,15 @@ class RowLog:
 
     def add(
         self, rows: Ints, ends: tuple[Ints, Ints] | None, pad: int | None, epoch: int | None
-    ) -> None:
-        """One batch of rows (B, T)."""
+    ) -> NDArray[np.bool_]:
+        """One batch of rows (B, T); tells which of them are new."""
         if self.full:
-            return
+            return np.ones(len(rows), dtype=np.bool_)
         self.rows += len(rows)
-        self.hashes.append(fingerprints(rows, pad))
+        hashes = fingerprints(rows, pad)
+        new = np.array([h not in self.known for h in hashes.tolist()])
+        self.known.update(hashes.tolist())
+        self.hashes.append(hashes)
         self.epochs.append(epoch)
         if self.tokens < KEPT_TOKENS and len(self.whole) == len(self.hashes) - 1:
             self.whole.append(rows.copy())
@@ -98,6 +102,7 @@ class RowLog:
         bags = (signs * kept[..., None]).sum(1) / np.maximum(kept.sum(1), 1)[:, None]
         self.features.append(bags.astype(np.float64))
         self._join(ends)
+        return new
 
     def _projection(self, rows: Ints) -> NDArray[np.int8]:
         """(B, t, FEATURES) of +1 and -1: a fixed random sign per token and feature."""

@@ -37,8 +37,8 @@ class TokenCounts:
         self.agreed = 0.0
         self.checked = 0
 
-    def add(self, reading: Reading, pad: int | None) -> None:
-        """Count one loss call."""
+    def add(self, reading: Reading, pad: int | None, new: NDArray[np.bool_] | None) -> None:
+        """Count one loss call; pairs and triples only of ``new`` rows (repeats tell nothing)."""
         if len(reading.target) > PER_CALL:
             every = math.ceil(len(reading.target) / PER_CALL)
             self.calls += 1
@@ -53,9 +53,9 @@ class TokenCounts:
             self.checked += 1
             self.agreed += reading.agreement(1 if reading.batch_first else 0)
         if self.next_token:
-            self._context(reading)
+            self._context(reading, new)
         else:
-            self._neighbours(reading.rows, pad)
+            self._neighbours(reading.rows if new is None else reading.rows[new], pad)
 
     @property
     def next_token(self) -> bool:
@@ -65,11 +65,13 @@ class TokenCounts:
     def _count(self, into: NDArray[np.int64], target: Ints) -> None:
         _count_into(into, target[(target >= 0) & (target < self.classes)])
 
-    def _context(self, reading: Reading) -> None:
+    def _context(self, reading: Reading, new: NDArray[np.bool_] | None) -> None:
         pair = reading.aligned
         if pair is None:
             return
         x, y = pair if reading.batch_first else (pair[0].T, pair[1].T)
+        if new is not None:
+            x, y = x[new], y[new]
         x, y = x[:: self._stride(x)], y[:: self._stride(x)]
         x = x.clip(0, self.classes - 1)
         counted = (y >= 0) & (y < self.classes)
