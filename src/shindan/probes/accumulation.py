@@ -26,6 +26,7 @@ LONGEST = 256
 @dataclass(eq=False)
 class _Micro:
     line: int | None = None
+    loss: int | None = None
     rate: float = 0.0
     scale: float = 1.0
     labels: float | None = None
@@ -58,7 +59,7 @@ class AccumulationProbe(Probe):
         size = call.target.numel()
         if self.pending is not None and self.pending[0] > size:
             return
-        micro = _Micro()
+        micro = _Micro(loss=call.where.line)
         self.pending = (size, micro)
         self.loss = call.where
         counted = (call.target != call.params["ignore_index"]).sum()
@@ -142,5 +143,6 @@ def _window(window: _Window) -> Window:
         labels=tuple(int(m.labels or 0) for m in micro),
         weights=tuple((m.weight or 0.0) / (m.scale or 1.0) for m in micro),
         lines=tuple(m.line or 0 for m in micro),
+        losses=tuple(m.loss or 0 for m in micro),
         rates=tuple(m.rate for m in micro),
     )

@@ -50,6 +50,9 @@ class StepTestProbe(Probe):
         except NoReplay as reason:
             self.because = str(reason)
             return
+        if losses[0] == losses[2] == losses[3]:  # an update by hand, told of when it was over
+            self.because = "the parameters were not seen before their updates"
+            return
         lr = float(optimizer.param_groups[0]["lr"]) if optimizer else 0.0
         self.points.append(StepPoint(look.update, lr, *losses))
 

@@ -37,6 +37,8 @@ class _Start:
     version: int
     dirty: bool = False
     carried: bool = False
+    fed: bool = False
+    held: Tensor | None = None
 
 
 @dataclass(eq=False)
@@ -78,18 +80,26 @@ class ZeroingProbe(Probe):
                 continue
             start = _Start(backward.where().line, _version(watched))
             watched.current.starts.append(start)
-            held = _held(watched)
+            held = start.held = _held(watched)
             if held is None:
+                start.fed = True
                 continue
             self._post((held != 0).any(), start, "dirty")
             if watched.used is not None and watched.used.shape == held.shape:
                 self._post(_parallel(held, watched.used), start, "carried")
 
     def on_backward_done(self, backward: BackwardCall) -> None:
-        """What this ``backward`` left."""
+        """What this ``backward`` left, and whether it wrote into these gradients at all."""
         for watched in self.watched.values():
-            if watched.current is not None:
-                watched.current.after = _held(watched)
+            window = watched.current
+            if window is None or not window.starts:
+                continue
+            window.after = _held(watched)
+            start = window.starts[-1]
+            before, start.held = start.held, None
+            after = window.after
+            if before is not None and after is not None and before.shape == after.shape:
+                self._post((before != after).any(), start, "fed")
 
     def on_zero_grad(self, owner: object) -> None:
         """Remember the line."""
@@ -183,13 +193,20 @@ def _row(watched: _Watched) -> ZeroingRow:
     return ZeroingRow(
         optimizer=watched.name,
         windows=len(windows),
-        uncleared=sum(all(s.dirty for s in w.starts) and w.starts[0].carried for w in windows),
+        uncleared=sum(_is_uncleared(w) for w in windows),
         multi=len(multi),
         wiped=sum(w.last_only and not any(s.dirty for s in w.starts) for w in multi),
+        gathered=sum(all(s.dirty for s in w.starts[1:]) for w in multi),
         per_update=round(statistics.median(len(w.starts) for w in windows)),
         step=watched.step,
         zero=watched.zero,
     )
+
+
+def _is_uncleared(window: _Window) -> bool:
+    """Gradients copied in from elsewhere (fp32 masters) are never written by ``backward``."""
+    starts = window.starts
+    return all(s.dirty for s in starts) and starts[0].carried and any(s.fed for s in starts)
 
 
 def _is_accumulation(window: _Window) -> bool:

@@ -7,10 +7,12 @@ from shindan.core.check import Edit, check
 from shindan.core.evidence.accumulation import Accumulation, Window
 from shindan.core.evidence.clipping import Clipping
 from shindan.core.evidence.parameters import OptimizerRow, ParamLedger
+from shindan.core.evidence.zeroing import Zeroing, ZeroingRow
 from shindan.core.example import Example
 from shindan.core.finding import NOWHERE, Finding, Severity
 
 LEAST_WINDOWS = 3
+GATHERED = 0.8
 EQUAL = 0.02
 """Relative difference of micro-steps' total weights that is still equality."""
 ACTIVE = 0.2
@@ -44,7 +46,10 @@ the ratio 1 : 2, 1 : 1.5 and 1 : 1.1."""
     ),
 )
 def CHECK(
-    accumulation: Accumulation, ledger: ParamLedger | None, clipping: Clipping | None
+    accumulation: Accumulation,
+    zeroing: Zeroing,
+    ledger: ParamLedger | None,
+    clipping: Clipping | None,
 ) -> Iterator[Finding]:
     """The weight of one label in each micro-step, from the gradient at the loss.
 
@@ -52,8 +57,8 @@ def CHECK(
     counts; the efficiency is (sum n w)^2 / (sum n * sum n w^2), one when all labels weigh alike.
     Sums divided by a constant or by the window's tokens weigh labels alike and are silent.
     """
-    windows = [w for w in accumulation.windows if len(set(w.lines)) == 1 and min(w.weights) > 0]
-    if len(windows) < LEAST_WINDOWS:
+    windows = [w for w in accumulation.windows if _is_one_loss(w)]
+    if len(windows) < LEAST_WINDOWS or not any(_gathers(r) for r in zeroing.rows):
         return
     totals = [sum(w.shares) for w in windows]
     efficiency = statistics.median(_efficiency(w) for w in windows)
@@ -73,6 +78,16 @@ def CHECK(
         yield Finding(measured, accumulation.backward, "minor" if factor == "minor" else "major")
     elif unequal is not None:
         yield Finding(measured, accumulation.loss, unequal, variant="means")
+
+
+def _is_one_loss(window: Window) -> bool:
+    """The same lines each time: several losses with a ``backward`` each are another matter."""
+    return len(set(window.lines)) == len(set(window.losses)) == 1 and min(window.weights) > 0
+
+
+def _gathers(row: ZeroingRow) -> bool:
+    """Gradients add up in place; not so in sharpness-aware steps, or when summed by hand."""
+    return row.multi >= LEAST_WINDOWS and row.gathered >= GATHERED * row.multi
 
 
 def _efficiency(window: Window) -> float:
@@ -103,28 +118,32 @@ def _harmless(ledger: ParamLedger | None, clipping: Clipping | None) -> bool:
 
 
 def _windows(labels: tuple[int, ...], weights: tuple[float, ...]) -> Accumulation:
-    window = Window(0, labels, weights, tuple(7 for _ in labels), tuple(1e-3 for _ in labels))
+    window = Window(0, labels, weights, (7,) * len(labels), (5,) * len(labels), ())
     return Accumulation((window,) * 4, NOWHERE, NOWHERE)
 
 
+_ADDS = Zeroing((ZeroingRow("SGD", 50, 0, 50, 0, 2, NOWHERE, NOWHERE, gathered=50),))
+_APART = Zeroing((ZeroingRow("SGD", 50, 0, 50, 0, 2, NOWHERE, NOWHERE, gathered=0),))
 _SGD = ParamLedger((), (OptimizerRow(0, "SGD", False, 0.0, 9000, 100, (0.0,), 0.0),), 7, 100)
 _ADAM = ParamLedger((), (OptimizerRow(0, "Adam", True, 1e-8, 9000, 100, (0.0,), 0.0),), 7, 100)
 
 SICK = (
     Example(
-        evidence=(_windows((64, 64), (1 / 64, 1 / 64)), _SGD),
+        evidence=(_windows((64, 64), (1 / 64, 1 / 64)), _ADDS, _SGD),
         finds=({"micro_steps": 2, "total": 2.0, "ratio": 1.0},),
     ),
     Example(
-        evidence=(_windows((66, 234), (0.5 / 66, 0.5 / 234)), _ADAM),
+        evidence=(_windows((66, 234), (0.5 / 66, 0.5 / 234)), _ADDS, _ADAM),
         finds=({"total": 1.0, "fewest": 66, "most": 234},),
     ),
 )
 HEALTHY = (
     # divided by the number of micro-steps, equal counts
-    Example(evidence=(_windows((64, 64), (0.5 / 64, 0.5 / 64)), _SGD)),
+    Example(evidence=(_windows((64, 64), (0.5 / 64, 0.5 / 64)), _ADDS, _SGD)),
     # sums over the tokens of the whole window
-    Example(evidence=(_windows((66, 234), (1 / 300, 1 / 300)), _SGD)),
+    Example(evidence=(_windows((66, 234), (1 / 300, 1 / 300)), _ADDS, _SGD)),
+    # two passes of a sharpness-aware step
+    Example(evidence=(_windows((64, 64), (1 / 64, 1 / 64)), _APART, _SGD)),
     # sums over everything, never divided: a design
-    Example(evidence=(_windows((66, 234), (1.0, 1.0)), _SGD)),
+    Example(evidence=(_windows((66, 234), (1.0, 1.0)), _ADDS, _SGD)),
 )

@@ -8,7 +8,7 @@ from shindan.core.evidence.curve import Curve, DataLines, MicroStep, Update
 from shindan.core.evidence.steptest import StepPoint, StepTest
 from shindan.core.example import Example
 from shindan.core.finding import Finding
-from shindan.core.steplengths import losses, overshoots, settled, tenths
+from shindan.core.steplengths import at_height, losses, overshoots, settled, tenths
 
 SHARE = 0.5
 LEAST_UPDATES = 50
@@ -47,7 +47,9 @@ def CHECK(test: StepTest, curve: Curve, lines: DataLines | None) -> Iterator[Fin
 
     The same update, scaled to a tenth, lowers the loss; whole it gains less than twice as much.
     """
-    looks = settled(test.points, curve)
+    seen = settled(test.points, curve)
+    high = [p for p in at_height(seen, curve) if overshoots(p)]
+    looks = at_height(seen, curve) if high else seen
     wasted = [p for p in looks if overshoots(p)]
     parts = tenths(curve)
     if not wasted or len(wasted) < SHARE * len(looks) or curve.total_updates < LEAST_UPDATES:

@@ -12,13 +12,14 @@ class Window:
 
     Of each: ``labels`` that counted in its language loss, ``weights`` the gradient of the total
     with respect to one label's loss (a GradScaler's scale divided out), ``lines`` that called
-    ``backward``, ``rates`` the LR of the first group at that moment.
+    ``backward``, ``losses`` that computed the loss, ``rates`` the LR of the first group then.
     """
 
     update: int
     labels: tuple[int, ...]
     weights: tuple[float, ...]
     lines: tuple[int, ...]
+    losses: tuple[int, ...]
     rates: tuple[float, ...]
 
     @property

@@ -14,7 +14,8 @@ class ZeroingRow:
     nonzero at every one, and the first found what the last step had used. ``multi`` windows hold
     several ``backward`` calls from one line, with the parameters unmoved in between; in
     ``wiped`` of them the gradients were zero at each start, and the step used a multiple of what
-    the last one alone had left. ``per_update`` is the typical number of calls in a window.
+    the last one alone had left, and in ``gathered`` the gradients were there at every start but
+    the first. ``per_update`` is the typical number of calls in a window.
     ``step`` and ``zero`` are the lines of ``optimizer.step`` and the last ``zero_grad``.
     """
 
@@ -26,6 +27,7 @@ class ZeroingRow:
     per_update: int
     step: Where
     zero: Where
+    gathered: int = 0
 
 
 @dataclass(frozen=True)
