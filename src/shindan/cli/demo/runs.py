@@ -30,11 +30,11 @@ SAYS = re.compile(r"(\d+)/(\d+).*\bloss (\S+)")
 
 @dataclass(frozen=True)
 class Relived:
-    """One run that is over: its evidence and diagnosis, and its tokens by id."""
+    """One run that is over: its diagnosis with the evidence, and what the script said at last."""
 
     name: str
     view: View
-    tokens: tuple[str, ...]
+    said: str = ""
 
 
 def prepared(folder: Path) -> None:
@@ -77,6 +77,7 @@ def _run(folder: Path, name: str, progress: Progress, bar: TaskID) -> Relived:
     command = [sys.executable, "-m", "shindan", "run", "--quiet", "--record-dir", "."]
     with (
         (folder / "errors.txt").open("w", encoding="utf-8") as errors,
+        (folder / "output.txt").open("w", encoding="utf-8") as output,
         subprocess.Popen(
             [*command, f"{name}.py"],
             cwd=folder,
@@ -89,6 +90,7 @@ def _run(folder: Path, name: str, progress: Progress, bar: TaskID) -> Relived:
     ):
         assert process.stdout is not None
         for line in process.stdout:
+            output.write(line)
             if said := SAYS.search(line):
                 done, total, loss = said.groups()
                 progress.update(bar, completed=int(done), total=int(total), now=f"loss {loss}")
@@ -108,7 +110,15 @@ def finished(folder: Path, name: str) -> Relived:
     words = tuple(json.loads(tokens.read_text(encoding="utf-8"))) if tokens.exists() else ()
     evidence = spelt(held.evidence, words)
     sources = read_sources(document, folder)
-    return Relived(name, View(document, evidence, sources, str(folder.absolute())), words)
+    view = View(document, evidence, sources, str(folder.absolute()))
+    return Relived(name, view, last_words((folder / "output.txt").read_text(encoding="utf-8")))
+
+
+def last_words(output: str) -> str:
+    """What the script printed after its last line of progress."""
+    lines = output.splitlines()
+    progress = [i for i, line in enumerate(lines) if SAYS.search(line)]
+    return "\n".join(lines[progress[-1] + 1 :] if progress else lines)
 
 
 def spelt(

@@ -46,9 +46,12 @@ def introduction(run: Relived, texts: dict[str, Any]) -> str:
     """Markdown: what the authors saw, concluded and missed, and how the run here went."""
     tale = texts[run.name]
     told = [f"**{texts[part]}** {tale[part].strip()}" for part in PARTS]
-    here = [texts[key].format(**v) for key, v in facts(run).items() if key in texts]
-    here += [tale[key].format(**v) for key, v in facts(run).items() if key in tale]
-    return "\n\n".join([*told, f"**{texts['here']}** {' '.join(here)}"])
+    sentences = {**texts["sentences"], **tale.get("sentences", {})}
+    here = [sentences[key].format(**v) for key, v in facts(run).items() if sentences.get(key)]
+    told.append(f"**{texts['here']}** {texts['gap'].join(here)}")
+    if run.said:
+        told.append(f"{texts['said']}\n\n```text\n{run.said}\n```")
+    return "\n\n".join(told)
 
 
 def facts(run: Relived) -> dict[str, dict[str, Any]]:
@@ -56,8 +59,9 @@ def facts(run: Relived) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     curve, fixed = run.view.get(Curve), run.view.get(FixedBatch)
     if curve is not None and curve.micro:
-        losses = [m.loss for m in curve.micro]
+        losses = [m.loss if m.ce is None else m.ce for m in curve.micro]
         finite = [x for x in losses if math.isfinite(x)]
+        found["both"] = {"updates": curve.total_updates}
         found["course"] = {"updates": curve.total_updates, "first": losses[0], "last": losses[-1]}
         late = finite[-max(1, len(finite) // SHARE) :]
         if len(finite) == len(losses):
