@@ -85,6 +85,7 @@ class LeftPadding(Intervention, Probe):
         rows = (width > 0) & (replay.real.sum(1) >= 4)
         if not bool(rows.any()):
             raise NoReplay("no left-padded batch of a next-token objective was seen")
+        replay.steady()
         ids = _rolled(replay.look.ids, width)
         back = _rolled(replay.states(ids, swap=_turned(replay, width)), -width)
         moved = replay.movement(back)[rows[:, None] & replay.real]

@@ -30,6 +30,7 @@ class Positions(Intervention, Probe):
 
     def examine(self, replay: Replay) -> PositionProbe:
         """One replay per question. Raises NoReplay."""
+        replay.steady()
         indices: dict[int, int] = {}
         trigonometry = False
 
