@@ -11,10 +11,10 @@ demo: $(STAMP)
 	$(BIN)/shindan demo
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 test-all: $(STAMP)
-	$(BIN)/pytest -m ""
+	$(BIN)/pytest -n 2 -m ""
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests benchmarks tools docs
