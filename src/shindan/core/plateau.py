@@ -47,3 +47,9 @@ def _mean(values: Sequence[float]) -> float:
 def _variance(values: Sequence[float]) -> float:
     mean = _mean(values)
     return sum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1)
+
+
+def warming_up(curve: Curve) -> bool:
+    """Was the learning rate still rising when the run ended?"""
+    rates = [max(u.lr) for u in curve.updates if u.lr]
+    return len(rates) >= LEAST and rates[-1] > 1.02 * rates[3 * len(rates) // 4]

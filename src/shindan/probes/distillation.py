@@ -1,6 +1,5 @@
 """Distillation losses, sampled ever more rarely (evidence ``DistillationLedger``)."""
 
-import linecache
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,8 +15,9 @@ from shindan.probes.events import (
     OptimizerStep,
     SettingsEvent,
 )
+from shindan.probes.kd_nested import Nested
 from shindan.probes.kd_roots import Roots
-from shindan.probes.kd_samples import Site, Step, Taken, term
+from shindan.probes.kd_samples import Site, Step, Taken, site_of, term
 from shindan.probes.look import LANGUAGE
 from shindan.probes.matching import Digest, digested, matched, sampled_rows
 from shindan.probes.padded_rows import whole
@@ -27,6 +27,8 @@ from shindan.probes.trees import leaves
 
 KINDS = ("kl_div", "mse_loss", "smooth_l1_loss", "cosine_embedding_loss", "cross_entropy")
 SITES = 24
+OUTPUTS = 96
+"""Outputs of one module kept within an update."""
 PER_STEP = 4
 """Calls of one place sampled in one update."""
 GROWTH = 1.4
@@ -34,8 +36,6 @@ GROWTH = 1.4
 SAME = 1e-4
 """1 - r squared below which two rows are the same up to a factor and a shift: the rounding of
 bfloat16 is 2**-9, squared and halved 2e-6; unrelated rows of 16 columns are near 1."""
-HINTS = ("reverse", "rkl", "minillm", "jsd", "jensen", "skew", "gkd", "symmetric", "mutual")
-LINES = 15
 
 
 class Distillation(Probe):
@@ -47,6 +47,7 @@ class Distillation(Probe):
         self.sites: dict[tuple[str, str | None, int | None], Site] = {}
         self.roots = Roots()
         self.step: Step | None = None
+        self.nested: Nested | None = None
         self.wanted = False
         self.zeroed: list[str] = []
 
@@ -56,19 +57,33 @@ class Distillation(Probe):
             given = event.extra.get("given", ())
             self.zeroed += [n for n in given if event.values.get(n) in (0, 1) and not _flag(n)]
 
+    def on_forward(self, call: ForwardCall) -> None:
+        """In a sampled update: hear the models inside a wrapper, too."""
+        if self.nested is not None:
+            self.nested.ended()
+        compiled = self.session.compiled
+        self.nested = (
+            Nested(call, self._taken, self.session.guarded) if self.step and not compiled else None
+        )
+
     def on_output(self, call: ForwardCall) -> None:
         """Digest what a root returns in a sampled update."""
-        step = self.step
+        step, nested = self.step, self.nested
+        self.nested = None
+        inner = nested.ended() if nested is not None else []
         if step is None:
             return
-        watched = self.roots.called(call)
-        if watched is None:
-            return
-        new = digested(watched.number, leaves(call.output))
-        kept = step.outputs.setdefault(watched.number, [])
-        kept[:] = [*kept, *new][-96:]
+        new = inner or self._taken(call)
+        for digest in new:
+            kept = step.outputs.setdefault(digest.owner, [])
+            kept[:] = [*kept, digest][-OUTPUTS:]
         if call.grad and not step.arguments and any(d.grad for d in new):
             step.arguments = whole(dict(leaves({"a": call.args, "k": call.kwargs})))
+
+    def _taken(self, call: ForwardCall) -> list[Digest]:
+        """Note a model's state and digest what it returned."""
+        watched = self.roots.called(call)
+        return digested(watched.number, leaves(call.output)) if watched is not None else []
 
     def on_loss(self, call: LossCall) -> None:
         """Sample a distillation loss; follow the weight of the labels' loss beside it."""
@@ -88,7 +103,7 @@ class Distillation(Probe):
         if site is None:
             if len(self.sites) == SITES:
                 return
-            site = self.sites[key] = _site(call)
+            site = self.sites[key] = site_of(call)
             self.wanted = True
         site.calls += 1
         if site.calls >= site.next:
@@ -269,27 +284,6 @@ def _share(call: LossCall, rows: int) -> float:
     if call.kind == "cross_entropy" and reduction == "sum":
         return float(rows)
     return 1.0
-
-
-def _site(call: LossCall) -> Site:
-    params = call.params
-    return Site(
-        kind=call.kind,
-        where=call.where,
-        reduction=str(params.get("reduction", "mean")),
-        log_target=bool(params.get("log_target", False)),
-        shape=call.shape,
-        words=_words(call),
-    )
-
-
-def _words(call: LossCall) -> tuple[str, ...]:
-    """Hints in the lines above the call that its author means something unusual."""
-    if call.where.file is None or call.where.line is None:
-        return ()
-    lines = range(max(1, call.where.line - LINES), call.where.line + 3)
-    text = "".join(linecache.getline(call.where.file, n) for n in lines).lower()
-    return tuple(h for h in HINTS if h in text)
 
 
 def _flag(name: str) -> bool:

@@ -1,15 +1,19 @@
 """What is kept of the sampled calls of distillation losses until it is told as evidence."""
 
+import linecache
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from shindan.core.evidence.distillation import Sample, Side, Term
 from shindan.core.finding import Where
+from shindan.probes.events import LossCall
 from shindan.probes.matching import Digest
 from shindan.probes.padded_rows import counted, padding
 
 KEPT = 64
+HINTS = ("reverse", "rkl", "minillm", "jsd", "jensen", "skew", "gkd", "symmetric", "mutual")
+LINES = 15
 WITH_ROWS = 3
 """Samples of each place whose rows are compared with the padding."""
 
@@ -63,6 +67,28 @@ class Site:
             old.active = None
         if len(self.samples) > 2 * KEPT:
             del self.samples[:KEPT:2]
+
+
+def site_of(call: LossCall) -> Site:
+    """The place of a call."""
+    params = call.params
+    return Site(
+        kind=call.kind,
+        where=call.where,
+        reduction=str(params.get("reduction", "mean")),
+        log_target=bool(params.get("log_target", False)),
+        shape=call.shape,
+        words=_words(call),
+    )
+
+
+def _words(call: LossCall) -> tuple[str, ...]:
+    """Hints in the lines above the call that its author means something unusual."""
+    if call.where.file is None or call.where.line is None:
+        return ()
+    lines = range(max(1, call.where.line - LINES), call.where.line + 3)
+    text = "".join(linecache.getline(call.where.file, n) for n in lines).lower()
+    return tuple(h for h in HINTS if h in text)
 
 
 def term(site: Site, current: Step | None) -> Term:

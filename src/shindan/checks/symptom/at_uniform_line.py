@@ -11,7 +11,7 @@ from shindan.core.check import Edit, check
 from shindan.core.evidence.curve import Curve, DataLines, MicroStep
 from shindan.core.example import Example
 from shindan.core.finding import Finding
-from shindan.core.plateau import plateau
+from shindan.core.plateau import plateau, warming_up
 
 UPDATES = 40
 SURE = 100
@@ -40,7 +40,7 @@ TOLERANCE = 0.02
 def CHECK(curve: Curve, lines: DataLines) -> Iterator[Finding]:
     """The last quarter of the run lies on the uniform line and is flat."""
     end = plateau(curve)
-    if end is None or not end.flat or curve.total_updates < UPDATES:
+    if end is None or not end.flat or warming_up(curve) or curve.total_updates < UPDATES:
         return
     for line in (lines.uniform, lines.uniform_used):
         gap = line - lines.unigram

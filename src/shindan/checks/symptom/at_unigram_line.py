@@ -13,7 +13,7 @@ from shindan.core.evidence.context import ContextUse
 from shindan.core.evidence.curve import Curve, DataLines, MicroStep
 from shindan.core.example import Example
 from shindan.core.finding import Finding
-from shindan.core.plateau import plateau
+from shindan.core.plateau import plateau, warming_up
 
 UPDATES = 60
 LARGE = 1024
@@ -46,7 +46,12 @@ def CHECK(curve: Curve, lines: DataLines, use: ContextUse | None) -> Iterator[Fi
     """The last quarter of the run lies on the unigram line, is flat, and answers are the same."""
     end = plateau(curve)
     large = lines.classes > LARGE
-    if end is None or not end.flat or curve.total_updates < (5 if large else 1) * UPDATES:
+    if (
+        end is None
+        or not end.flat
+        or warming_up(curve)
+        or curve.total_updates < (5 if large else 1) * UPDATES
+    ):
         return
     gain = lines.unigram - lines.bigram if lines.bigram is not None else None
     if use is None:

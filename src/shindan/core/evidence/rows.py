@@ -68,7 +68,7 @@ class EvalGroup:
     """Evaluation batches of one place in the script.
 
     ``overlap`` is the mean share of a batch's n-grams that were trained on, ``lowest`` the first
-    decile over batches; ``says`` which split the script's own words name (train, val, test or empty).
+    decile over batches; ``says`` which split the script's own words name (train, val, test, empty).
     """
 
     says: str
