@@ -15,6 +15,7 @@ ZERO = 1e-5
 IDLE = 0.15
 """Share of the run at zero LR: a schedule that ends in time is this low for its last percents."""
 PAST = 1.1
+RISE = 0.1
 HIGH = 0.5
 WITHIN = 0.02
 
@@ -54,7 +55,7 @@ def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:
         if len(lr.rates) < LEAST_UPDATES or lr.peak <= 0:
             continue
         idle = lr.tail_below(ZERO)
-        risen = _risen(row.schedulers)
+        risen = _risen(row.schedulers, lr)
         unit = _unit(row, rates.batch, lr) if curve.ended == "normally" else None
         numbers: dict[str, int | float | str] = {"updates": row.updates, "peak": lr.peak}
         if idle > IDLE:
@@ -70,11 +71,16 @@ def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:
             yield Finding(numbers, row.step, variant="unit")
 
 
-def _risen(schedulers: Sequence[SchedulerRow]) -> SchedulerRow | None:
-    """A plain cosine annealing that was stepped past its length."""
+def _risen(schedulers: Sequence[SchedulerRow], lr: Course) -> SchedulerRow | None:
+    """A schedule of known length, stepped past it, whose LR came down and rises again.
+
+    Past their end cosines mirror themselves; restarts and cycles have kinds of their own.
+    """
+    low = lr.lowest()
+    again = max(lr.rates[low:]) - lr.rates[low] >= RISE * lr.peak
     for scheduler in schedulers:
         past = scheduler.horizon is not None and scheduler.steps > PAST * scheduler.horizon
-        if past and scheduler.kind == "CosineAnnealingLR":
+        if past and scheduler.kind in ("CosineAnnealingLR", "LambdaLR") and again:
             return scheduler
     return None
 
@@ -110,6 +116,7 @@ def _rates(kind: str, steps: int, horizon: int | None, micro: int = 100) -> Rate
 
 _FALLING = [1e-3 * (1 - i / 100) for i in range(100)]
 _HALVED = [1e-3 * max(0.0, 1 - i / 50) for i in range(100)]
+_MIRRORED = [1e-3 * (abs(i - 50) / 50 + 0.01) for i in range(100)]
 _QUARTER = [1e-3 * (1 - i / 400) for i in range(100)]
 
 SICK = (
@@ -118,7 +125,7 @@ SICK = (
         finds=({"idle": 0.5, "last": 50},),
     ),
     Example(
-        evidence=(_rates("CosineAnnealingLR", 100, 50), _curve(_FALLING)),
+        evidence=(_rates("CosineAnnealingLR", 100, 50), _curve(_MIRRORED)),
         finds=({"horizon": 50, "steps": 100},),
     ),
     Example(
@@ -133,5 +140,5 @@ HEALTHY = (
     # a long schedule, cut short
     Example(evidence=(_rates("LambdaLR", 100, 10_000), _curve(_QUARTER))),
     # warm restarts
-    Example(evidence=(_rates("CosineAnnealingWarmRestarts", 100, 20), _curve(_FALLING))),
+    Example(evidence=(_rates("CosineAnnealingWarmRestarts", 100, 50), _curve(_MIRRORED))),
 )
