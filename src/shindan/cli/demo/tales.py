@@ -61,7 +61,6 @@ def facts(run: Relived) -> dict[str, dict[str, Any]]:
     if curve is not None and curve.micro:
         losses = [m.loss if m.ce is None else m.ce for m in curve.micro]
         finite = [x for x in losses if math.isfinite(x)]
-        found["both"] = {"updates": curve.total_updates}
         found["course"] = {"updates": curve.total_updates, "first": losses[0], "last": losses[-1]}
         late = finite[-max(1, len(finite) // SHARE) :]
         if len(finite) == len(losses):

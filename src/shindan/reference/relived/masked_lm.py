@@ -2,7 +2,7 @@
 
 As reported: pre-LN, sinusoidal positions times 0.1, ReLU, no embedding LayerNorm, no token types,
 no attention dropout, Xavier weights, AdamW with decay on everything, linear warm-up and decay,
-clipping at 1. It compares its last epoch with the mean of a whole run, as the report did.
+clipping at 1. The loss it tells is the mean of the last epoch, as the report's was.
 """
 
 import json
@@ -148,8 +148,7 @@ for _ in range(EPOCHS):
             print(f"update {len(losses)}/{updates} loss {losses[-1]:.3f}", flush=True)
 
 last = losses[-(updates // EPOCHS) :]
-print(f"final loss: {sum(last) / len(last):.3f} (the other implementation reports its mean over")
-print(f"the whole run, which here is {sum(losses) / len(losses):.3f})")
+print(f"final loss {sum(last) / len(last):.3f}")
 model.eval()
 probe = ["the", "[MASK]", "statement", "is", "used", "to", "define", "a", "function", "."]
 ids = torch.tensor([[CLS, *encode(probe, vocab), SEP]])
