@@ -213,7 +213,11 @@ class Census(Probe):
 
     def _trained(self, reading: Reading, rows: Ints) -> NDArray[np.bool_] | None:
         """Log the rows; tells which are new."""
-        self.overlap.trained(rows, self.pad)
+        new = self._logged(reading, rows)
+        self.overlap.trained(rows, self.pad, new)
+        return new
+
+    def _logged(self, reading: Reading, rows: Ints) -> NDArray[np.bool_] | None:
         loader = reading.origin.loader if reading.origin else -1
         self.training_loaders.add(loader)
         key = (loader, reading.module)
@@ -254,7 +258,7 @@ class Census(Probe):
         yield self._order(key[0], log)
         yield self._repeats(key[0], log)
         first = next(iter(logs.values()))
-        overlap = self.overlap.evidence(first.first_batches())
+        overlap = self.overlap.evidence(first.first_batches(), first.redrawn())
         if overlap is not None:
             yield overlap
         else:

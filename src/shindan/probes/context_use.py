@@ -73,6 +73,7 @@ def _examined(look: Look) -> ContextUse:
         copied=own,
         future=max(rises) if rises else None,
         loss=float(cross_entropy(base[counted], labels[counted])),
+        matrices=sum(p.ndim >= 2 for p in look.module.parameters()),
     )
 
 

@@ -145,7 +145,7 @@ class IdSourcesProbe(Probe):
             yield Unavailable("IdSources", self.because)
         if self.overlap is not None and self.census is not None and self.census.train:
             mask = self.census.mask | self.mask
-            trained = sampled(np.concatenate(self.census.train), mask)
+            trained = sampled(self.census.everything(), mask)
             held_out = sampled(self.held_out, mask)
             hits = int(np.isin(trained, held_out).sum())
             yield replace(self.overlap, trained=len(trained), hits=hits)

@@ -21,6 +21,8 @@ WORTH = 0.15
 UPDATES = 60
 SURE = 200
 POSITIONS = 8
+LAYERED = 5
+"""A table, or a table and a head or two, is a bigram model by design."""
 
 
 @check(
@@ -43,7 +45,12 @@ POSITIONS = 8
 )
 def CHECK(use: ContextUse, lines: DataLines) -> Iterator[Finding]:
     """Nothing before the current token moves the prediction, though it would help."""
-    if use.objective != "next" or use.update < UPDATES or use.positions < POSITIONS:
+    if (
+        use.matrices < LAYERED
+        or use.objective != "next"
+        or use.update < UPDATES
+        or use.positions < POSITIONS
+    ):
         return
     if lines.bigram is None or lines.trigram is None or lines.bigram - lines.trigram < WORTH:
         return
@@ -78,6 +85,8 @@ HEALTHY = (
     Example(evidence=(_use(0.001, 1.2), DataLines(24, 3.178, 3.178, 3.05, 1.2, 60000, 1.19))),
     # tinyshakespeare after 120 updates: the context begins to matter
     Example(evidence=(_use(0.0204, 2.75), DataLines(65, 4.174, 4.143, 3.309, 2.45, 92928, 1.886))),
+    # a bigram model by design (makemore, one table)
+    Example(evidence=(ContextUse(220, "next", 30, 0.0, 0.37, 0.03, 0.0, 1.9, matrices=1), _LINES)),
     # young: not even the pairs are learnt
     Example(evidence=(_use(0.003, 2.8), _LINES)),
     Example(evidence=(_use(0.003, 2.0, 30), _LINES)),

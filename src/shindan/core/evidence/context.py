@@ -15,6 +15,7 @@ class ContextUse(Evidence):
     predictions over positions: 0 when every position gets the same answer. ``copied`` is the
     share of counted labels equal to the input token at their own position; ``future`` the rise of
     the loss (nats) when the tokens after a position are replaced (next-token objective only).
+    ``matrices`` is how many parameters of two or more dimensions the model has.
     """
 
     update: int
@@ -25,3 +26,4 @@ class ContextUse(Evidence):
     copied: float
     future: float | None
     loss: float
+    matrices: int = 8

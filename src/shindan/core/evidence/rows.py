@@ -86,9 +86,13 @@ class SplitOverlap(Evidence):
 
     ``expected`` is the share of n-grams of a fresh row that training rows would hold by chance,
     boilerplate and repetition (Good and Turing: one minus the share seen once in one pass).
+    ``between`` is the same with every different row taken once; it stands for ``expected`` where
+    rows are drawn with replacement (``redrawn``: their counts scatter as such draws do).
     """
 
     n: int
     train_ngrams: int
     expected: float
     groups: tuple[EvalGroup, ...]
+    between: float = 1.0
+    redrawn: bool = False

@@ -79,22 +79,28 @@ class Overlap:
         self.n = 0
         self.mask = 0
         self.train: list[Ints] = []
+        self.again: list[Ints] = []
         self.count = 0
         self.groups: dict[Place, Group] = {}
 
-    def trained(self, rows: Ints, pad: int | None) -> None:
-        """One training batch."""
+    def trained(self, rows: Ints, pad: int | None, new: NDArray[np.bool_] | None) -> None:
+        """One training batch, and which of its rows never came before (None: not known)."""
         if not self.n:
             self.n = ngram_length(rows.shape[1])
-        found = sampled(ngrams(rows, self.n, pad), self.mask)
-        self.train.append(found.copy())
-        self.count += len(found)
-        while self.count > KEPT:
+        fresh = rows if new is None else rows[new]
+        again = rows[:0] if new is None else rows[~new]
+        for into, part in ((self.train, fresh), (self.again, again)):
+            into.append(sampled(ngrams(part, self.n, pad), self.mask).copy())
+            self.count += len(into[-1])
+        while self.count > KEPT and self.mask < 1 << 20:
             self.mask = self.mask * 2 + 1
             self.train = [sampled(h, self.mask) for h in self.train]
-            self.count = sum(len(h) for h in self.train)
-            if self.mask > 1 << 20:
-                break
+            self.again = [sampled(h, self.mask) for h in self.again]
+            self.count = sum(len(h) for h in (*self.train, *self.again))
+
+    def everything(self) -> Ints:
+        """Every sampled n-gram that was trained, as often as it was."""
+        return np.concatenate([NONE, *self.train, *self.again])
 
     def evaluated(self, rows: Ints, pad: int | None, place: Place) -> None:
         """One evaluation batch."""
@@ -107,11 +113,14 @@ class Overlap:
             group.seen.add(key)
             group.batches.append(found)
 
-    def evidence(self, first: int) -> SplitOverlap | None:
-        """Overlap of every place; the first pass over the data took ``first`` batches."""
+    def evidence(self, first: int, redrawn: bool) -> SplitOverlap | None:
+        """Overlap of every place; the first pass over the data took ``first`` batches.
+
+        ``redrawn``: rows come as if drawn with replacement.
+        """
         if not self.train or not self.groups:
             return None
-        everything = np.concatenate(self.train)
+        everything = self.everything()
         known = np.unique(everything)
         groups = tuple(
             g for group in self.groups.values() if (g := self._judged(group, known)) is not None
@@ -119,8 +128,12 @@ class Overlap:
         return SplitOverlap(
             n=self.n,
             train_ngrams=len(everything),
-            expected=expected_share(np.concatenate(self.train[: max(first, 1)])),
+            expected=expected_share(
+                np.concatenate([*self.train[: max(first, 1)], *self.again[: max(first, 1)]])
+            ),
             groups=groups,
+            between=expected_share(np.concatenate(self.train)),
+            redrawn=redrawn,
         )
 
     def _judged(self, group: Group, known: Ints) -> EvalGroup | None:

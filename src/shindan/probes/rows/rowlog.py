@@ -14,6 +14,8 @@ ROWS = 60_000
 """Rows remembered; what comes later is not looked at."""
 KEPT_TOKENS = 500_000
 """Tokens of whole rows kept, to weigh what repeats."""
+REDRAWN = (0.7, 1.4)
+"""``scatter`` of rows drawn with replacement (five standard errors at 500 different rows)."""
 MARGIN = 10.0
 """Nats by which a repeated row must be less likely than any coincidence (e^-10)."""
 LEAST_GROUP = 4
@@ -29,18 +31,21 @@ Floats = NDArray[np.float64]
 def fingerprints(rows: Ints, pad: int | None) -> Ints:
     """(B,) order-sensitive hashes of rows (B, T), the same wherever the padding stands.
 
-    The sum over the row of a non-linear hash of every three tokens in succession; triples that
-    hold padding count nothing.
+    The sum over the row of a non-linear hash of every three tokens in succession, and of every
+    token; what holds padding counts nothing.
     """
     if rows.shape[1] < 3:
         rows = np.pad(rows, ((0, 0), (0, 3 - rows.shape[1])))
     mixed = rows[:, :-2] * _A + rows[:, 1:-1] * _B + rows[:, 2:] * _C
     mixed = (mixed ^ (mixed >> 29)) * _D
     mixed ^= mixed >> 32
+    single = rows * _D
+    single ^= single >> 31
     if pad is not None:
         real = rows != pad
+        single = single * real
         mixed = mixed * (real[:, :-2] & real[:, 1:-1] & real[:, 2:])
-    result: Ints = mixed.sum(1)
+    result: Ints = mixed.sum(1) + single.sum(1)
     return result
 
 
@@ -171,6 +176,11 @@ class RowLog:
         _, firsts = np.unique(flat, return_index=True)
         last = int(np.quantile(firsts, 0.99)) + 1
         return flat[:last], False
+
+    def redrawn(self) -> bool:
+        """Do the counts of all rows scatter as draws with replacement from equal rows do?"""
+        counts = np.unique(np.concatenate(self.hashes), return_counts=True)[1]
+        return REDRAWN[0] < scatter(counts) < REDRAWN[1]
 
     def first_batches(self) -> int:
         """How many batches the first pass took."""
