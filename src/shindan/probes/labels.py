@@ -72,6 +72,8 @@ class Labels(Probe):
         while at is not None:
             if is_user_file(at.tb_frame.f_code.co_filename):
                 place = Where(at.tb_frame.f_code.co_filename, at.tb_lineno)
+            ignored = at.tb_frame.f_locals.get("ignore_index")
+            self.ignore_index = ignored if isinstance(ignored, int) else self.ignore_index
             at = at.tb_next
         self.crash = int(told[1]), place
 

@@ -101,8 +101,11 @@ class Prompts(Probe):
             return census(0, "none")
         stands = marker(batches)
         for name, value in self.asked.items():
-            if (WANTED if value else UNWANTED).fullmatch(name.rpartition(".")[2]):
+            last = name.rpartition(".")[2]
+            if (WANTED if value else UNWANTED).fullmatch(last):
                 return census(stands[1] if stands else 0, "setting", name)
+            if (UNWANTED if value else WANTED).fullmatch(last):
+                return census(0, "none", name)
         if stands and self.words & PROMPT_WORDS and self.words & ANSWER_WORDS:
             return census(stands[1], "words", "", stands[0])
         return census(0, "none")
