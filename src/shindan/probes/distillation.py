@@ -104,12 +104,12 @@ class Distillation(Probe):
             if len(self.sites) == SITES:
                 return
             site = self.sites[key] = site_of(call)
-            self.wanted = True
         site.calls += 1
-        if site.calls >= site.next:
-            self.wanted = True
         step = self.step
-        if step is None or sum(s.step is step for s in site.samples[-PER_STEP:]) >= PER_STEP:
+        if step is None:
+            self.wanted |= site.calls >= site.next
+            return
+        if sum(s.step is step for s in site.samples[-PER_STEP:]) >= PER_STEP:
             return
         site.next = int(site.calls * GROWTH) + 1
         sample = self._sampled(call, target, step, site.calls)
@@ -119,7 +119,7 @@ class Distillation(Probe):
     def _sampled(self, call: LossCall, target: Tensor, step: Step, number: int) -> Taken:
         width = call.shape[-1]
         grads = (call.input.requires_grad, target.requires_grad)
-        training = call.forward is None or call.forward.training
+        training = any(c.training for c in self.session.calls)
         sample = Taken(step, number, training, call.input.numel() // width, grads)
         self._keep(sample, "value", call.output.detach().float().mean())
         log_probs, logs = call.input.detach().float(), target.detach().float()
