@@ -35,10 +35,16 @@ class Course:
                 return i / len(self.rates)
         return 0.0
 
-    def lowest(self) -> int:
-        """Where it is lowest after its peak."""
-        top = self.rates.index(self.peak)
-        return min(range(top, len(self.rates)), key=lambda i: self.rates[i])
+    def rises_again(self, share: float) -> bool:
+        """Once up and fallen below half of the peak, does it climb by ``share`` of the peak?"""
+        been_high, low = False, self.peak
+        for rate in self.rates:
+            been_high |= rate >= 0.5 * self.peak
+            if been_high:
+                low = min(low, rate)
+                if low < 0.5 * self.peak and rate - low >= share * self.peak:
+                    return True
+        return False
 
 
 def course(curve: Curve, optimizer: int) -> Course:

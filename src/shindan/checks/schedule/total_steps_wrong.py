@@ -76,8 +76,7 @@ def _risen(schedulers: Sequence[SchedulerRow], lr: Course) -> SchedulerRow | Non
 
     Past their end cosines mirror themselves; restarts and cycles have kinds of their own.
     """
-    low = lr.lowest()
-    again = max(lr.rates[low:]) - lr.rates[low] >= RISE * lr.peak
+    again = lr.rises_again(RISE)
     for scheduler in schedulers:
         past = scheduler.horizon is not None and scheduler.steps > PAST * scheduler.horizon
         if past and scheduler.kind in ("CosineAnnealingLR", "LambdaLR") and again:
