@@ -19,7 +19,7 @@ SHARE = 0.1
 @check(
     id="symptom/loss-jump",
     kind="symptom",
-    severity="major",
+    severity="minor",
     grounds="threshold",
     refs=("the_well#77",),
     fault=Edit(
