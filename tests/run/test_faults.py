@@ -1,6 +1,5 @@
 """The fault matrix: each check fires on a healthy patient with its one hunk replaced."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from shindan.core.check import Edit
 from shindan.core.registry import checks
 from tests.run.patients import examined, source
 
-SNAPSHOT = Path(__file__).parent / "matrix.json"
 FAULTS = [(c.id, i, e) for c in checks() for i, e in enumerate(c.faults)]
 
 
@@ -24,7 +22,3 @@ def test_fault_is_found(id: str, number: int, edit: Edit, tmp_path: Path) -> Non
     assert not document.failed
     found = [f"{f.severity} {f.id}" for f in document.findings]
     assert id in [f.id for f in document.findings], found
-    expected = json.loads(SNAPSHOT.read_text()) if SNAPSHOT.exists() else {}
-    row = name_of(id, number, edit)
-    if row in expected:
-        assert found == expected[row]

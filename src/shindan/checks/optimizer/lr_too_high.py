@@ -38,7 +38,7 @@ ROSE = 1.1
         Edit(
             script="gpt_plain",
             old="learning_rate, min_lr, weight_decay, grad_clip = 6e-3, 6e-4, 0.1, 1.0",
-            new="learning_rate, min_lr, weight_decay, grad_clip = 1e-1, 1e-2, 0.1, 1.0",
+            new="learning_rate, min_lr, weight_decay, grad_clip = 1.0, 1.0, 0.1, 1.0",
         ),
     ),
 )
