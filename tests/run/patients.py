@@ -43,10 +43,14 @@ def examined(text: str, name: str, folder: Path, record: Path | None = None) -> 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        with warnings.catch_warnings():  # torch's own complaint about one of the faults put in
-            warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler\.step")
-            yield
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
+        # torch's own complaint about one of the faults put in
+        warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler\.step")
+        yield
 
 
 @contextlib.contextmanager
