@@ -74,6 +74,8 @@ def CHECK(origin: IdSources | None, use: IdUse | None) -> Iterator[Finding]:
                 "used": use.used,
                 "classes": use.classes,
             },
+            # A short held-out text has words of its own: this alone convicts nobody.
+            severity="info",
         )
 
 
