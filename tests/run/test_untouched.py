@@ -69,7 +69,7 @@ def steady(value: Any) -> Any:
     """Output without the frameworks' own timings."""
     if not isinstance(value, str):
         return value
-    return re.sub(r"'[a-z_]*(runtime|per_second)': '?[\d.e+-]+'?", "", value)
+    return re.sub(r"'[a-z_]*(runtime|per_second|_time)': '?[\d.e+-]+'?", "", value)
 
 
 def compare(name: str, tmp_path: Path, plain: Callable[[str], Any]) -> None:

@@ -24,6 +24,7 @@ FAILED = 3
 @click.option("-m", "module", is_flag=True, help="TARGET is a module, as with python -m.")
 @output_options
 @click.option("--record-dir", metavar="DIR", help="Where the run record goes (.shindan).")
+@click.option("--keep-text", is_flag=True, help="Keep decoded text in the record, not only ids.")
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 3 on such a finding.")
 @click.option("--quiet", is_flag=True, help="Say nothing at all.")
 @click.argument("target", metavar="SCRIPT")
@@ -32,6 +33,7 @@ FAILED = 3
 def run(
     module: bool,
     record_dir: str | None,
+    keep_text: bool,
     fail_on: str | None,
     target: str,
     args: tuple[str, ...],
@@ -54,7 +56,9 @@ def run(
         worst.extend(SEVERITIES.index(f.severity) for f in document.findings)
         output.write(document, watch.evidence)
 
-    status, died_of = run_script(target, args, module=module, record=record, done=done)
+    status, died_of = run_script(
+        target, args, module=module, record=record, keep_text=keep_text, done=done
+    )
     if fail_on is not None and min(worst, default=len(SEVERITIES)) <= SEVERITIES.index(fail_on):
         sys.exit(FAILED)
     if died_of is not None:

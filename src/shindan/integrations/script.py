@@ -25,6 +25,7 @@ def run_script(
     *,
     module: bool = False,
     record: Path | None = None,
+    keep_text: bool = False,
     done: Callable[[Document, Watch], None],
 ) -> tuple[int, signal.Signals | None]:
     """Run ``target`` (a file, or a module with ``module``) to its end and tell ``done``.
@@ -34,7 +35,7 @@ def run_script(
     answered first.
     """
     code, main, first = _prepared_module(target) if module else _prepared_file(target)
-    watch = Watch(target, record)
+    watch = Watch(target, record, keep_text)
     told = False
 
     def finish(how: str, error: BaseException | None = None, look: bool = True) -> None:

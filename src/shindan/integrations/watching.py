@@ -4,11 +4,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from shindan.core.document import Document
 from shindan.core.errors import ShindanError
+from shindan.core.evidence.curve import FixedBatch
 from shindan.core.finding import Failure, Subject
 from shindan.diagnose.engine import diagnose
 from shindan.probes.catalogue import all_probes
@@ -25,8 +27,9 @@ PATIENCE = 100
 class Watch:
     """Session, record and their ends."""
 
-    def __init__(self, name: str, record: Path | None) -> None:
+    def __init__(self, name: str, record: Path | None, keep_text: bool = False) -> None:
         self.name = name
+        self.keep_text = keep_text
         self.writer: Writer | None = None
         self.trouble: list[Failure] = []
         self._due = time.monotonic() + FIRST_FLUSH
@@ -62,7 +65,8 @@ class Watch:
         if self.writer is None:
             return
         try:
-            self.writer.write(gathered.values(), missing, [*self.session.failures, *self.trouble])
+            kept = gathered if self.keep_text else without_text(gathered)
+            self.writer.write(kept.values(), missing, [*self.session.failures, *self.trouble])
         except Exception as error:  # noqa: BLE001 - the run goes on without a record
             self.session.fail("record", error)
             self.writer = None
@@ -88,6 +92,15 @@ class Watch:
             Subject("run", self.name, str(self.writer.path) if self.writer else None),
         )
         return self._document
+
+
+def without_text(gathered: Gathered) -> Gathered:
+    """The same evidence with token ids only: text of the data is kept when asked for."""
+    held = gathered.get(FixedBatch)
+    if not isinstance(held, FixedBatch):
+        return gathered
+    bare = tuple(replace(p, truth_text=None, top_text=()) for p in held.predictions)
+    return {**gathered, FixedBatch: replace(held, predictions=bare)}
 
 
 def from_record(record: Record, path: Path) -> Document:
