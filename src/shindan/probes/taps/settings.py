@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import yaml
@@ -58,9 +59,7 @@ def _reader(session: Session, kind: str, original: Callable[..., Any]) -> Callab
             and heard < MOST_READ
             and session.alive
             and session.hears("on_settings")
-            and any(
-                is_user_file(sys._getframe(i).f_code.co_filename) for i in range(1, 1 + CALLERS)
-            )
+            and _for_the_user(sys._getframe(1))
         ):
             heard += 1
             session.guarded(
@@ -69,6 +68,17 @@ def _reader(session: Session, kind: str, original: Callable[..., Any]) -> Callab
         return values
 
     return read
+
+
+def _for_the_user(frame: FrameType | None) -> bool:
+    """Is one of the nearest callers the user's own code? (A thread's stack may be shorter.)"""
+    for _ in range(CALLERS):
+        if frame is None:
+            return False
+        if is_user_file(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _asked(parser: argparse.ArgumentParser, result: Any, given: list[str]) -> SettingsEvent:
