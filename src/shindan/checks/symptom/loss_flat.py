@@ -42,6 +42,8 @@ def CHECK(trend: LossTrend, lines: DataLines | None) -> Iterator[Finding]:
     moved = max(abs(trend.whole.low), abs(trend.whole.high), trend.start - trend.best)
     if moved >= limit or (lines is not None and trend.start < lines.unigram):
         return
+    if lines is not None and trend.start - _lowest(lines) < limit:
+        return  # this data holds no more to learn than what was called no movement
     yield Finding(
         measured={
             "updates": trend.updates,
@@ -53,6 +55,10 @@ def CHECK(trend: LossTrend, lines: DataLines | None) -> Iterator[Finding]:
         },
         severity=None if lines is not None else "minor",
     )
+
+
+def _lowest(lines: DataLines) -> float:
+    return min(v for v in (lines.unigram, lines.bigram, lines.trigram) if v is not None)
 
 
 def _trend(updates: int, low: float, high: float, *blocks: float) -> LossTrend:
@@ -70,6 +76,13 @@ SICK = (
     ),
 )
 HEALTHY = (
+    # random tokens: at its floor from the start
+    Example(
+        evidence=(
+            _trend(300, -0.01, 0.01, 4.2, 4.19, 4.18),
+            DataLines(65, 4.17, 4.17, 4.17, None, 9999),
+        )
+    ),
     # too short to say; cannot decide; fell earlier; at its floor already (fine-tuning)
     Example(evidence=(_trend(60, -0.02, 0.03, 4.18, 4.17, 4.18), _LINES)),
     Example(evidence=(_trend(400, -0.6, 0.5, 4.18, 4.17, 4.18), _LINES)),
