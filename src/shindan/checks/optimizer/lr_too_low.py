@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from shindan.core.check import Edit, check
 from shindan.core.evidence.clipping import Clipping, ClipRow
-from shindan.core.evidence.curve import Curve, MicroStep, Update
+from shindan.core.evidence.curve import Curve, DataLines, MicroStep, Update
 from shindan.core.evidence.parameters import ParamLedger, ParamRow
 from shindan.core.evidence.steptest import StepPoint, StepTest
 from shindan.core.example import Example
@@ -44,12 +44,16 @@ CLIPPED = 10.0
     ),
 )
 def CHECK(
-    test: StepTest, curve: Curve, ledger: ParamLedger | None, clipping: Clipping | None
+    test: StepTest,
+    curve: Curve,
+    ledger: ParamLedger | None,
+    clipping: Clipping | None,
+    lines: DataLines | None,
 ) -> Iterator[Finding]:
     """At high LR, ten and a hundred times the step still gain in proportion; the loss stays put.
 
-    Loaded weights (fine-tuning moves little), a warm-up that has not ended, and steps that
-    clipping shortens are left alone.
+    Loaded weights (fine-tuning moves little), a warm-up that has not ended, steps that clipping
+    shortens, and data without so much to learn are left alone.
     """
     looks = at_height(test.points, curve)
     short = [p for p in looks if too_short(p)]
@@ -57,6 +61,8 @@ def CHECK(
     if not short or len(short) < SHARE * len(looks) or curve.total_updates < LEAST_UPDATES:
         return
     if _still_rising(curve) or _loaded(ledger) or _clipped(clipping):
+        return
+    if lines is not None and lines.leaves(parts[0]) < FALL * parts[0]:
         return
     fall = 1 - parts[-1] / parts[0]
     if fall <= FALL:
@@ -102,6 +108,10 @@ HEALTHY = (
     Example(evidence=(StepTest(_SHORT), _curve(3.2, 1.5))),
     # fine-tuning
     Example(evidence=(StepTest(_SHORT), _curve(1.2, 1.1), ParamLedger((_LOADED,), (), 5, 99))),
+    # random tokens: the loss starts where it must end
+    Example(
+        evidence=(StepTest(_SHORT), _curve(3.2, 3.19), DataLines(24, 3.2, 3.2, 3.18, 3.1, 9999))
+    ),
     # clipping makes the steps short
     Example(
         evidence=(

@@ -42,7 +42,7 @@ def CHECK(trend: LossTrend, lines: DataLines | None) -> Iterator[Finding]:
     moved = max(abs(trend.whole.low), abs(trend.whole.high), trend.start - trend.best)
     if moved >= limit or (lines is not None and trend.start < lines.unigram):
         return
-    if lines is not None and trend.start - _lowest(lines) < limit:
+    if lines is not None and lines.leaves(trend.start) < limit:
         return  # this data holds no more to learn than what was called no movement
     yield Finding(
         measured={
@@ -55,10 +55,6 @@ def CHECK(trend: LossTrend, lines: DataLines | None) -> Iterator[Finding]:
         },
         severity=None if lines is not None else "minor",
     )
-
-
-def _lowest(lines: DataLines) -> float:
-    return min(v for v in (lines.unigram, lines.bigram, lines.trigram) if v is not None)
 
 
 def _trend(updates: int, low: float, high: float, *blocks: float) -> LossTrend:

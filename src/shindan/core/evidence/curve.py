@@ -128,6 +128,10 @@ class DataLines(Evidence):
     tokens: int
     trigram: float | None = None
 
+    def leaves(self, start: float) -> float:
+        """Nats that the best n-gram of this data takes from a loss of ``start``."""
+        return start - min(v for v in (self.unigram, self.bigram, self.trigram) if v is not None)
+
 
 @dataclass(frozen=True)
 class Layer:
