@@ -149,7 +149,7 @@ def _read(held: Mapping[str, Any], found: Found, deep: int) -> None:
 def _vocabulary(table: dict[Any, Any], found: Found) -> None:
     for role, texts in _TEXTS.items():
         for text in texts:
-            number = table.get(text)
+            number = dict.get(table, text)  # a lazy table of the user's may answer `get` otherwise
             if type(number) is int:
                 found.add((role, number))
 
