@@ -19,6 +19,7 @@ from shindan.core.evidence.curve import (
     Update,
 )
 from shindan.core.finding import Diagnosed, Failure, NotRun, Subject, Where
+from shindan.core.reason import Reason
 from shindan.report.view import View
 
 from .sample_checks import clip, decay, flat, padding, same
@@ -97,11 +98,11 @@ SICK = Document(
     subjects=(Subject("run", "train.py", ".shindan/train.sqlite", {"updates": 400, "world": 1}),),
     findings=(PADDING, CLIP, DECAY, FLAT, SAME),
     not_run=(
-        NotRun("model/future-leak", "the model is compiled"),
-        NotRun("model/padding-leak", "the model is compiled"),
-        NotRun("checkpoint/optimizer-lost", "no checkpoint was loaded"),
-        NotRun("distillation/teacher-drops", "there is no teacher"),
-        NotRun("data/validation-seen", "no evaluation was seen"),
+        NotRun("model/future-leak", Reason("one-row")),
+        NotRun("model/padding-leak", Reason("one-row")),
+        NotRun("model/batch-leak", Reason("call-failed", {"error": "KeyError: 'labels'"})),
+        NotRun("distillation/teacher-drops", Reason("no-two-models")),
+        NotRun("data/validation-seen", Reason("no-language-evaluation")),
         NotRun("schedule/length", "no scheduler was seen"),
     ),
     failed=(Failure("check data/duplicates", "ZeroDivisionError: division by zero"),),

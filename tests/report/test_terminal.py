@@ -55,7 +55,7 @@ def test_a_healthy_run_is_quiet() -> None:
     lines = printed(View(sample.HEALTHY), "en", 80).splitlines()
     assert lines[1:] == [
         "Healthy: nothing found that matters.",
-        "2 checks could not be run: the model is compiled (2).",
+        "2 checks could not be run: the batches looked at have a single row (2).",
     ]
 
 
@@ -66,8 +66,8 @@ def test_an_unexplained_symptom_says_so() -> None:
 
 def test_measured_is_shown_only_where_the_message_leaves_it_out() -> None:
     first, second, *_ = outline(sample.VIEW, "en").entries
-    assert [name for name, _ in first.unsaid] == ["labels of a batch"]
-    assert [name for name, _ in second.unsaid] == ["scale", "cosine"]
+    assert [name for name, _ in first.unsaid] == ["labels of a batch, three of them"]
+    assert [name for name, _ in second.unsaid] == ["loss scale", "cosine with the true gradient"]
 
 
 def test_changes_are_ordered_and_gathered() -> None:

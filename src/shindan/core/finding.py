@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shindan.core.reason import Because
+
 Kind = Literal["cause", "risk", "symptom"]
 Severity = Literal["critical", "major", "minor", "info"]
 Grounds = Literal["intervention", "ledger", "relation", "threshold"]
@@ -73,7 +75,7 @@ class NotRun:
     """A check that could not be made, and why."""
 
     id: str
-    because: str
+    because: Because
 
 
 @dataclass(frozen=True)

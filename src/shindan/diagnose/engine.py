@@ -7,6 +7,7 @@ from shindan.core.document import Document, Verdict
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.curve import Curve
 from shindan.core.finding import CONFIDENCE, SEVERITIES, Diagnosed, Failure, NotRun, Subject
+from shindan.core.reason import Reason
 from shindan.core.registry import checks as all_checks
 from shindan.diagnose.ranking import ranked
 from shindan.diagnose.trend import derived
@@ -15,6 +16,8 @@ ENOUGH_UPDATES = 10
 """Below this many updates silence means nothing: the verdict is ``inconclusive``."""
 PER_CHECK = 3
 """Findings kept of one check."""
+
+NOTHING = Reason("nothing-gathered")
 
 Gathered = Mapping[type[Evidence], Evidence]
 
@@ -42,7 +45,7 @@ def diagnose(
         lacking = [n for n in check.needs if not n.optional and n.type not in evidence]
         if lacking:
             name = lacking[0].type.__name__
-            not_run.append(NotRun(check.id, because.get(name, f"no {name} was seen in this run")))
+            not_run.append(NotRun(check.id, because.get(name, NOTHING)))
             continue
         try:
             found.extend(_judged(check, evidence))

@@ -9,6 +9,7 @@ from torch import Tensor
 from shindan.core.evidence.accumulation import Accumulation, Window
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Reason
 from shindan.probes import handwritten
 from shindan.probes.events import BackwardCall, LossCall, OptimizerStep
 from shindan.probes.look import LANGUAGE
@@ -126,9 +127,7 @@ class AccumulationProbe(Probe):
         if windows:
             yield Accumulation(windows, self.loss, self.backward)
         else:
-            yield Unavailable(
-                "Accumulation", "no update gathered several micro-steps with a language loss"
-            )
+            yield Unavailable("Accumulation", Reason("no-accumulation"))
 
 
 def _complete(window: _Window) -> bool:

@@ -31,7 +31,7 @@ class Rows(Intervention, Probe):
         ids = replay.look.ids
         rows, length = ids.shape
         if rows < 2:
-            raise NoReplay("the batches looked at have a single row")
+            raise NoReplay("one-row")
         mates = torch.zeros_like(replay.real)
         mates[:-1] = True
         changed = torch.where(mates & replay.real, replay.look.other_ids(ids), ids)
@@ -85,7 +85,7 @@ class Documents(Intervention, Probe):
         """One replay. Raises NoReplay when nothing says that documents are to be kept apart."""
         signal = boundaries(replay, self.beside)
         if signal is None:
-            raise NoReplay("nothing in the batch says that packed documents are kept apart")
+            raise NoReplay("documents-not-told-apart")
         ids = replay.look.ids
         starts = signal.starts
         number = starts.long().cumsum(1)
@@ -97,7 +97,7 @@ class Documents(Intervention, Probe):
         changed = first & ~ends & (column > 0)
         later = (number >= 1) & replay.real & replay.counted
         if not bool(changed.any()) or not bool(later.any()):
-            raise NoReplay("the packed rows hold no second document with labels")
+            raise NoReplay("no-second-document")
         new = torch.where(changed, replay.look.other_ids(ids), ids)
         moved = replay.movement(replay.states(new))
         return DocumentProbe(

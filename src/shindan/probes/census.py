@@ -14,6 +14,7 @@ from torch.utils.data import BatchSampler
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.rows import RowOrder, RowRepeats
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Reason
 from shindan.probes.events import (
     BackwardCall,
     BatchEvent,
@@ -243,7 +244,7 @@ class Census(Probe):
             self.landing.pump(wait=True)
             self._settle()
         if self.counts is None:
-            because = "no language loss over integer token ids was seen"
+            because = Reason("no-language-loss")
             for name in ("DataLines", "IdUse", "RowOrder", "RowRepeats", "SplitOverlap"):
                 yield Unavailable(name, because)
             return
@@ -262,7 +263,7 @@ class Census(Probe):
         if overlap is not None:
             yield overlap
         else:
-            yield Unavailable("SplitOverlap", "the script evaluated no language loss")
+            yield Unavailable("SplitOverlap", Reason("no-language-evaluation"))
 
     def _order(self, loader: int, log: RowLog) -> RowOrder:
         repeated, followed = log.followed()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.clipping import Clipping, ClipRow
 from shindan.core.finding import Where
+from shindan.core.reason import Reason
 from shindan.probes.events import ClipCall
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
@@ -55,7 +56,7 @@ class Clips(Probe):
         if self.lines:
             yield Clipping(tuple(_row(line) for line in self.lines.values()))
         else:
-            yield Unavailable("Clipping", "no gradient was clipped")
+            yield Unavailable("Clipping", Reason("nothing-clipped"))
 
 
 def _row(line: _Line) -> ClipRow:

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.context import ContextUse
+from shindan.core.reason import Reason
 from shindan.probes.look import IGNORE, Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
@@ -24,7 +25,7 @@ class ContextUseProbe(Probe):
     def on_start(self, session: Session) -> None:
         """Begin with nothing."""
         self.found: ContextUse | None = None
-        self.because = "the run was not looked at after its end"
+        self.because = Reason("not-looked-at-end")
 
     def on_look(self, look: Look) -> None:
         """Only the last look counts."""
@@ -33,9 +34,9 @@ class ContextUseProbe(Probe):
         try:
             self.found = _examined(look)
         except NoReplay as reason:
-            self.because = str(reason)
+            self.because = reason.reason
         except torch.OutOfMemoryError:
-            self.because = "there was not enough memory for a replay"
+            self.because = Reason("no-memory")
 
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """What the last look found."""
@@ -45,9 +46,9 @@ class ContextUseProbe(Probe):
 def _examined(look: Look) -> ContextUse:
     ids, labels = look.ids, look.labels
     if len(ids) < 2 or ids.shape[1] < 8:
-        raise NoReplay("the batch is too small to exchange the context of its rows")
+        raise NoReplay("batch-too-small")
     if ids.numel() * look.classes > LARGEST:
-        raise NoReplay("the logits of a batch are too large to be computed again")
+        raise NoReplay("logits-too-large")
     counted = labels != IGNORE
     own = float((ids == labels)[counted].float().mean())
     shifted = counted[:, :-1] & (ids[:, 1:] == labels[:, :-1])
@@ -55,7 +56,7 @@ def _examined(look: Look) -> ContextUse:
     base = look.logits()
     counted &= base.isfinite().all(-1)
     if not bool(counted.any()):
-        raise NoReplay("the model's output is not finite")
+        raise NoReplay("output-not-finite")
     next_token = ahead > SHIFTED and ahead > own
     other = ids.roll(1, 0)
     if next_token:
@@ -63,7 +64,7 @@ def _examined(look: Look) -> ContextUse:
     else:
         changes, rises = _around(look, base, counted, other), []
     if not changes:
-        raise NoReplay("no counted label stands where the context could be exchanged")
+        raise NoReplay("no-label-for-context")
     return ContextUse(
         update=look.update,
         objective="next" if next_token else "masked" if own < SHIFTED else "same",

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.distillation import DistillationLedger
+from shindan.core.reason import Reason
 from shindan.probes.events import (
     BackwardCall,
     ForwardCall,
@@ -243,7 +244,7 @@ class Distillation(Probe):
         terms = tuple(term(s, self.step) for s in self.sites.values())
         terms = tuple(t for t in terms if t.samples)
         if not terms:
-            yield Unavailable("DistillationLedger", "no loss that compares two models was seen")
+            yield Unavailable("DistillationLedger", Reason("no-two-models"))
             return
         roots = tuple(w.told(self.roots.seen) for w in self.roots.seen)
         yield DistillationLedger(terms, roots, tuple(self.zeroed))

@@ -58,7 +58,7 @@ def with_content(replay: Replay, ids: Tensor, places: Tensor) -> Tensor:
         with content(replay, table, ids, places):
             return replay.states()
     if replay.look.mask is None:
-        raise NoReplay("no embedding module is fed with the ids, and no mask is an argument")
+        raise NoReplay("no-embedding-no-mask")
     return replay.states(torch.where(places, ids, replay.look.ids))
 
 

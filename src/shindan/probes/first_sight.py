@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.computed import InitialWeight, InitialWeights, TieWish
+from shindan.core.reason import Reason
 from shindan.probes.events import CheckpointEvent, ForwardCall, SettingsEvent
 from shindan.probes.look import plain
 from shindan.probes.probe import Probe
@@ -139,7 +140,7 @@ class FirstSight(Probe):
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """The weights as they were."""
         if not self.found:
-            yield Unavailable("InitialWeights", "no trained module was called with gradients")
+            yield Unavailable("InitialWeights", Reason("no-trained-call"))
             return
         yield InitialWeights(
             tuple(

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.curve import FixedBatch, FixedPoint, Prediction
+from shindan.core.reason import Reason
 from shindan.probes.look import IGNORE, Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.rows.tokenizers import Found, tokenizers
@@ -28,7 +29,7 @@ class FixedBatchProbe(Probe):
         self.first: Look | None = None
         self.points: list[FixedPoint] = []
         self.predictions: tuple[Prediction, ...] = ()
-        self.because = "the run was not looked at deeply"
+        self.because = Reason("not-looked")
 
     def on_look(self, look: Look) -> None:
         """Evaluate the first look's batch with the parameters of now."""
@@ -39,19 +40,19 @@ class FixedBatchProbe(Probe):
         try:
             self._evaluate(self.first, look.update, look.last)
         except NoReplay as reason:
-            self.because = str(reason)
+            self.because = reason.reason
         except torch.OutOfMemoryError:
-            self.because = "there was not enough memory for a replay"
+            self.because = Reason("no-memory")
 
     def _evaluate(self, first: Look, update: int, last: bool) -> None:
         labels = first.labels
         counted = labels != IGNORE
         if labels.numel() * first.classes > LARGEST:
-            raise NoReplay("the logits of a batch are too large to be computed again")
+            raise NoReplay("logits-too-large")
         logits = first.logits()
         counted &= logits.isfinite().all(-1)
         if not bool(counted.any()):
-            raise NoReplay("no label of the fixed batch has finite logits")
+            raise NoReplay("no-finite-logits")
         rows, truth = logits[counted], labels[counted]
         best = rows.argmax(-1)
         self.points.append(

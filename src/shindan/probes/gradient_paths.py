@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.gradient_paths import GradientPaths, Ungraded
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Reason
 from shindan.probes.calls import Call, recording, tensors
 from shindan.probes.events import OptimizerStep
 from shindan.probes.frames import is_user_file
@@ -42,7 +43,7 @@ class GradientPathsProbe(Probe):
         self.steps = 0
         self.owned = 0
         self.found: GradientPaths | None = None
-        self.because = "the run was not looked at deeply after enough updates"
+        self.because = Reason("not-looked-late")
 
     def on_step_done(self, step: OptimizerStep) -> None:
         """One attribute per parameter that never had a gradient: usually none is left."""
@@ -69,7 +70,7 @@ class GradientPathsProbe(Probe):
         try:
             self.found = _examined(Replay.of(look), left, self.steps, trained)
         except NoReplay as reason:
-            self.because = str(reason)
+            self.because = reason.reason
 
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """The newest."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.clipping import GradientHooks, HookRow
 from shindan.core.finding import Where
+from shindan.core.reason import Reason
 from shindan.probes.events import HookCall
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
@@ -67,7 +68,7 @@ class Hooks(Probe):
         if rows:
             yield GradientHooks(rows)
         else:
-            yield Unavailable("GradientHooks", "the script registers no gradient hooks")
+            yield Unavailable("GradientHooks", Reason("no-gradient-hooks"))
 
 
 def _put(sample: _Sample, name: str) -> Callable[[float], None]:

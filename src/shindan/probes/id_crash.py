@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.ids import IdCrash
+from shindan.core.reason import Reason
 from shindan.probes.events import ForwardCall
 from shindan.probes.frames import is_user_file
 from shindan.probes.look import IGNORE
@@ -70,7 +71,7 @@ class IdCrashProbe(Probe):
 
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """The crash, if it was of this kind."""
-        yield self.found or Unavailable("IdCrash", "the script did not stop at a look-up of ids")
+        yield self.found or Unavailable("IdCrash", Reason("no-stop-at-ids"))
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:

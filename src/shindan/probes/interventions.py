@@ -82,7 +82,7 @@ class Future(Intervention, Probe):
         before = ~late & replay.real & replay.counted
         after = late & replay.real
         if not bool(before.any()) or not bool(after.any()):
-            raise NoReplay("no counted label stands before the changed tokens")
+            raise NoReplay("no-label-before-change")
         moved = replay.movement(replay.states(changed))
         found = FutureProbe(
             lag, float(moved[before].max()), float(moved[after].mean()), int(before.sum())

@@ -52,7 +52,7 @@ def read(look: Look, sample: Sample) -> tuple[Reading, Labelled, Related]:
                     )
                 )
     if not found:
-        raise NoReplay("no loss could be laid upon the tokens the model was given")
+        raise NoReplay("no-loss-on-tokens")
     return min(found, key=lambda f: f[0])[1:]
 
 

@@ -15,6 +15,7 @@ from shindan.core.evidence.labels import (
     Objective,
 )
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Reason
 from shindan.probes import label_census as census
 from shindan.probes.events import BatchEvent, LossCall
 from shindan.probes.frames import is_user_file
@@ -49,7 +50,7 @@ class Labels(Probe):
         self.where = NOWHERE
         self.reach: int | None = None
         self.ce: dict[int, float] = {}
-        self.because = "no deep look was made at a training step with a language-model loss"
+        self.because = Reason("no-look-at-language-loss")
         self.library = False
         self.crash: tuple[int, Where] | None = None
         self.found: list[Evidence] = []
@@ -100,7 +101,7 @@ class Labels(Probe):
         try:
             self.reading, batch, _ = read(look, sample)
         except NoReplay as why:
-            self.because = str(why)
+            self.because = why.reason
             return
         counted = sample.losses[self.reading.loss]
         self.where, self.ignore_index = counted.where, counted.ignore_index
@@ -255,7 +256,9 @@ class Labels(Probe):
             if kind not in kinds and (kind is Objective or self.crash is None):
                 yield Unavailable(kind.__name__, self.because)
         if EndOfText not in kinds:
-            yield Unavailable("EndOfText", "no padding was seen" if kinds else self.because)
+            yield Unavailable(
+                "EndOfText", Reason("no-padding-recognised") if kinds else self.because
+            )
         if Corruption not in kinds:
-            other = "the labels are not those of a masked language model"
+            other = Reason("not-masked")
             yield Unavailable("Corruption", other if kinds else self.because)

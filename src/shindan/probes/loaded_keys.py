@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.checkpoints import KeyMatch, KeyMatches
 from shindan.core.finding import NOWHERE
+from shindan.core.reason import Reason
 from shindan.probes.events import CheckpointEvent, ForwardCall
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
@@ -56,7 +57,7 @@ class LoadedKeys(Probe):
         if self.loads:
             yield KeyMatches(tuple(m for _, m in self.loads))
         else:
-            yield Unavailable("KeyMatches", "no state was loaded into a module")
+            yield Unavailable("KeyMatches", Reason("nothing-loaded"))
 
 
 def compared(module: nn.Module, content: Mapping[str, Any]) -> KeyMatch:

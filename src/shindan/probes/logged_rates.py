@@ -10,6 +10,7 @@ import torch
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.settings import LoggedRate, LoggedRates
+from shindan.core.reason import Reason
 from shindan.probes.events import LogEvent, OptimizerStep
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
@@ -123,7 +124,7 @@ class Rates(Probe):
         if places:
             yield LoggedRates(places)
         else:
-            yield Unavailable("LoggedRates", "the script logs no learning rate")
+            yield Unavailable("LoggedRates", Reason("no-rate-logged"))
 
 
 def _rates(event: LogEvent) -> Iterator[tuple[str, float, float]]:

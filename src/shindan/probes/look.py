@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from shindan.core.finding import Where
+from shindan.core.reason import Reason
 from shindan.probes.alignment import Alignment, align, batch_first
 from shindan.probes.events import ForwardCall, LossCall
 from shindan.probes.trees import leaves, mapped
@@ -29,7 +30,11 @@ LANGUAGE = ("cross_entropy", "nll_loss")
 
 
 class NoReplay(Exception):
-    """This model cannot be replayed, because ..."""
+    """This model cannot be replayed, because of the reason of that key (core/reason.py)."""
+
+    def __init__(self, key: str, **values: int | float | str) -> None:
+        super().__init__(key)
+        self.reason = Reason(key, values)
 
 
 @dataclass(eq=False)
@@ -186,7 +191,7 @@ class Look:
     def _ids(self) -> tuple[str, Tensor]:
         """The integer argument that feeds the widest embedding."""
         if not self.fed:
-            raise NoReplay("no integer argument of the model's forward feeds an embedding")
+            raise NoReplay("no-ids-embedded")
         _, name, ids = max(self.fed, key=lambda f: f[0])
         return name, ids
 
@@ -213,7 +218,7 @@ class Look:
         """The language-model loss of this micro-step: the one with the most rows. NoReplay."""
         found = [s for s in self.taken.losses if s.kind in LANGUAGE]
         if not found:
-            raise NoReplay("no cross_entropy or nll_loss call was seen")
+            raise NoReplay("no-cross-entropy")
         return max(found, key=lambda s: s.digest.shape[0] * s.shape[-1 if len(s.shape) == 2 else 1])
 
     @cached_property
@@ -227,7 +232,7 @@ class Look:
         ids = self._ids[1]
         found = align(self.loss, self.taken.outputs, tuple(ids.shape))
         if found is None:
-            raise NoReplay("the rows of the loss could not be matched with positions of the input")
+            raise NoReplay("rows-not-matched")
         return found
 
     @cached_property
@@ -252,7 +257,7 @@ class Look:
         """(B, T) labels, IGNORE where none counts, at the position whose logits predict them."""
         raw = self._raw_labels
         if raw is None:
-            raise NoReplay("the targets of the loss could not be matched with the input tokens")
+            raise NoReplay("targets-not-matched")
         return raw if self.first_is_batch else raw.T
 
     @cached_property
@@ -371,7 +376,7 @@ class Look:
                 full = rows.new_full((shape.numel(), self.classes), float("nan"))
                 full[self.alignment.rows] = rows
                 return self._canonical(full.reshape(*shape, -1))
-        raise NoReplay("the model's output does not hold the logits of every position")
+        raise NoReplay("no-logits")
 
     def _canonical(self, logits: Tensor) -> Tensor:
         return logits if self.first_is_batch else logits.transpose(0, 1)

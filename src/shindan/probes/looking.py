@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 
 from shindan.core.evidence.base import Evidence, Unavailable
+from shindan.core.reason import Reason
 from shindan.probes.look import Look, NoReplay
 from shindan.probes.replay import Replay
 
@@ -22,7 +23,7 @@ class Intervention:
 
     def __init__(self) -> None:
         self.found: Evidence | None = None
-        self.because = "the run was not looked at deeply"
+        self.because = Reason("not-looked")
         self.tries = 0
 
     def on_look(self, look: Look) -> None:
@@ -33,9 +34,9 @@ class Intervention:
         try:
             self.found = self.examine(Replay.of(look))
         except NoReplay as reason:
-            self.because = str(reason)
+            self.because = reason.reason
         except torch.OutOfMemoryError:
-            self.because = "there was not enough memory for a replay"
+            self.because = Reason("no-memory")
 
     def examine(self, replay: Replay) -> Evidence:
         """The evidence of this look. Raises NoReplay."""

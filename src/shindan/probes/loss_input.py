@@ -8,6 +8,7 @@ from torch import Tensor
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.computed import LossInputs, LossSite
+from shindan.core.reason import Reason
 from shindan.probes.events import LossCall
 from shindan.probes.look import LANGUAGE
 from shindan.probes.probe import Probe
@@ -69,7 +70,7 @@ class LossInput(Probe):
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """The sites so far."""
         if not self.sites:
-            yield Unavailable("LossInputs", "no training cross_entropy or nll_loss call was seen")
+            yield Unavailable("LossInputs", Reason("no-training-cross-entropy"))
             return
         yield LossInputs(
             tuple(

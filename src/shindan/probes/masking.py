@@ -12,6 +12,7 @@ from torch import Tensor
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.labels import MaskRepeats
 from shindan.core.finding import Where
+from shindan.core.reason import Reason
 from shindan.probes.alignment import usual
 from shindan.probes.events import LossCall
 from shindan.probes.label_sampling import Counted
@@ -44,7 +45,7 @@ class Masking(Probe):
             -(1 << 62), 1 << 62, (2, LONGEST), generator=torch.Generator().manual_seed(0)
         )
         self.found: MaskRepeats | None = None
-        self.because = "the labels are not those of a masked language model"
+        self.because = Reason("not-masked")
 
     def on_loss(self, call: LossCall) -> None:
         """The hashes of this step's rows."""
@@ -97,7 +98,7 @@ class Masking(Probe):
         notes = torch.cat(self.notes, 1).cpu()
         self.notes = [notes]
         self.found = repeats(notes, fixed_ids(labels.batches, related), labels.where)
-        self.because = "no row came again with labels enough to tell (one pass decides nothing)"
+        self.because = Reason("no-row-again")
 
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """What came again."""

@@ -10,6 +10,7 @@ from torch import nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.modes import ModeLedger, RootModes
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Reason
 from shindan.probes.events import BackwardCall, ForwardCall, LossCall
 from shindan.probes.look import LANGUAGE, Look, NoReplay, plain
 from shindan.probes.probe import Probe
@@ -131,7 +132,7 @@ class Modes(Probe):
         """The roots that an optimizer owns."""
         owned = [r for r in self.roots.values() if r.owned]
         if not owned:
-            yield Unavailable("ModeLedger", "no module owned by an optimizer was trained")
+            yield Unavailable("ModeLedger", Reason("no-owned-module-trained"))
             return
         owned.sort(key=lambda r: -sum(r.steps.values()))
         yield ModeLedger(tuple(_told(r) for r in owned[:8]))

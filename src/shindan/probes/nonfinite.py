@@ -33,9 +33,14 @@ TRACES = 4
 """Events traced at most in one run."""
 EAGER = 4
 """Micro-steps whose tail is always walked; then at doubling ones, unless it can harm."""
-ON_GPU = "where it arose could not be checked on a GPU without making the run wait"
-OUTSIDE = "it arose outside the model's forward, in operations that keep nothing to tell it by"
-LONG = f"the update gathers more than {WINDOW} calls of the model"
+ON_GPU = "on-gpu"
+"""Where it arose could not be checked on a GPU without making the run wait."""
+OUTSIDE = "outside"
+"""It arose outside the model's forward, in operations that keep nothing to tell it by."""
+LONG = "long"
+"""The update gathers more than WINDOW calls of the model."""
+BROKEN = "broken"
+"""Parameters were not finite any more."""
 
 
 @dataclass
@@ -202,7 +207,7 @@ class NonFinite(Probe):
         named = [(n, p) for r in roots for n, p in r.named_parameters()]
         broken = tuple(n for n, p in named if not bool(p.isfinite().all()))
         chain: tuple[Operation, ...] = ()
-        because = "parameters were not finite any more" if broken else ""
+        because = BROKEN if broken else ""
         if not broken:
             chain = trace()
             because = "" if chain else (LONG if self.overflowed else OUTSIDE)

@@ -10,6 +10,7 @@ import torch
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.settings import Asked, NumberTexts, Overrides
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Reason
 from shindan.probes.events import (
     BatchEvent,
     ClipCall,
@@ -155,16 +156,16 @@ class Settings(Probe):
         if asked:
             yield Overrides(asked)
         else:
-            yield Unavailable("Overrides", "no setting is in a file and on the command line")
+            yield Unavailable("Overrides", Reason("no-setting-twice"))
         if self.texts:
             where = self.where
             yield NumberTexts(tuple(self.texts), self.error, where.file, where.line)
         else:
-            yield Unavailable("NumberTexts", "YAML read no number as text")
+            yield Unavailable("NumberTexts", Reason("no-number-as-text"))
 
     def _asked(self) -> Iterator[Asked]:
         if self.session.ended == "normally":
-            self.used["updates"] = {float(self.session.update)}
+            self.used["updates"] = {float(n) for n in self.session.eras.updates}
         for meaning, (option, default, given, where) in self.options.items():
             values = [(k, v) for m, k, v in self.files if m == meaning]
             if not values or (meaning in AT_END and self.session.ended != "normally"):

@@ -21,11 +21,11 @@ class Padding(Intervention, Probe):
     def examine(self, replay: Replay) -> PaddingProbe:
         """Two replays: other content at padding, and at as many real tokens. Raises NoReplay."""
         if replay.pad is None:
-            raise NoReplay("no padding was recognised in the batches looked at")
+            raise NoReplay("no-padding-recognised")
         pad_id, pads = replay.pad
         rows = pads.any(1) & (replay.real.sum(1) >= 4)
         if not bool(rows.any()):
-            raise NoReplay("no padded row holds four real tokens")
+            raise NoReplay("no-long-padded-row")
         at_pads, at_reals = _matched(replay.real, pads, rows)
         watched = rows[:, None] & replay.real & ~at_reals
         other = replay.look.other_ids(replay.look.ids)
@@ -79,12 +79,12 @@ class LeftPadding(Intervention, Probe):
     def examine(self, replay: Replay) -> ShiftProbe:
         """One replay of the rolled batch. Raises NoReplay."""
         if replay.pad is None or replay.lag is None:
-            raise NoReplay("no left-padded batch of a next-token objective was seen")
+            raise NoReplay("no-left-padding")
         pads = replay.pad[1]
         width = torch.where(pads[:, 0], pads.long().cumprod(1).sum(1), 0)
         rows = (width > 0) & (replay.real.sum(1) >= 4)
         if not bool(rows.any()):
-            raise NoReplay("no left-padded batch of a next-token objective was seen")
+            raise NoReplay("no-left-padding")
         replay.steady()
         ids = _rolled(replay.look.ids, width)
         back = _rolled(replay.states(ids, swap=_turned(replay, width)), -width)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.parameters import OptimizerRow, ParamLedger, ParamRow
+from shindan.core.reason import Reason
 from shindan.probes.events import CheckpointEvent, ForwardCall, OptimizerStep
 from shindan.probes.freshness import looks_random
 from shindan.probes.look import Look, plain
@@ -155,7 +156,7 @@ class Parameters(Probe):
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """The ledger of the last census; flags that arrived since are in it."""
         if not self.censuses:
-            yield Unavailable("ParamLedger", "no optimizer has stepped")
+            yield Unavailable("ParamLedger", Reason("no-optimizer-stepped"))
             return
         rows = tuple(_judged(row, seen) for row, seen in self.rows)
         yield ParamLedger(rows, self.optimizers, self.censuses, self.session.update)

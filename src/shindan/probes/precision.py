@@ -8,6 +8,7 @@ from torch import Tensor
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.precision import LostSample, LowPrecision
+from shindan.core.reason import Reason
 from shindan.probes.events import OptimizerStep
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session, parameters
@@ -74,7 +75,7 @@ class Precision(Probe):
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """The samples so far."""
         if self.facts is None:
-            yield Unavailable("LowPrecision", "no parameter is stepped in bf16 or fp16")
+            yield Unavailable("LowPrecision", Reason("no-low-precision"))
             return
         samples = tuple(
             LostSample(s.update, s.lr, int(s.pushed), int(s.unmoved)) for s in self.samples

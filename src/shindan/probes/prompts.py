@@ -6,6 +6,7 @@ from typing import Any
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.labels import Meant, PromptCensus
+from shindan.core.reason import Reason
 from shindan.probes.events import SettingsEvent
 from shindan.probes.label_sampling import Named, Sample
 from shindan.probes.labelled import Labelled
@@ -45,7 +46,7 @@ class Prompts(Probe):
         self.asked: dict[str, bool] = {}
         self.words: set[str] = set()
         self.found: PromptCensus | None = None
-        self.because = "the labels are not the next tokens of the input"
+        self.because = Reason("labels-not-next")
 
     def on_settings(self, event: SettingsEvent) -> None:
         """Remember settings about prompts."""

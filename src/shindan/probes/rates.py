@@ -11,6 +11,7 @@ import torch
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.rates import RateRow, Rates, SchedulerRow
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Reason
 from shindan.probes.events import BatchEvent, OptimizerStep
 from shindan.probes.frames import where
 from shindan.probes.horizons import children, horizon, integers
@@ -106,7 +107,7 @@ class RatesProbe(Probe):
             batch = max(self.batches, key=lambda size: self.batches[size], default=None)
             yield Rates(tuple(_row(r) for r in self.all), batch)
         else:
-            yield Unavailable("Rates", "no optimizer has stepped")
+            yield Unavailable("Rates", Reason("no-optimizer-stepped"))
 
 
 def _inner(scheduler: Any) -> Any:

@@ -68,7 +68,7 @@ class Replay:
             if t.is_floating_point() and t.ndim == 3 and t.shape[:2] == shape:
                 states = t.detach().float()
                 return states if self.look.first_is_batch else states.transpose(0, 1)
-        raise NoReplay("the model's output holds no row for every position")
+        raise NoReplay("no-row-per-position")
 
     def _safely(self, do: Callable[[], Tensor]) -> Tensor:
         try:
@@ -76,7 +76,7 @@ class Replay:
         except NoReplay:
             raise
         except Exception as error:
-            raise NoReplay(f"the replayed call failed: {error}"[:200]) from error
+            raise NoReplay("call-failed", error=str(error)[:160]) from error
 
     @cached_property
     def base(self) -> Tensor:
@@ -87,17 +87,17 @@ class Replay:
         """
         states, again = self.states(), self._after_another(seed=1)
         if not bool(states[self.real].isfinite().any()):
-            raise NoReplay("the model's output is not finite")
+            raise NoReplay("output-not-finite")
         if not _same(states, again):
             if not _same(states, self._after_another(seed=0)):
-                raise NoReplay("the model keeps a state between calls")
+                raise NoReplay("model-remembers")
             self.random = True
         return states
 
     def steady(self) -> None:
         """Raise NoReplay when tokens cannot change places without other random numbers acting."""
         if bool(self.base.numel()) and self.random:
-            raise NoReplay("random numbers act in eval mode")
+            raise NoReplay("random-in-eval")
 
     def _after_another(self, seed: int) -> Tensor:
         """States of the batch after a call with other content."""

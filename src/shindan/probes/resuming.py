@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.checkpoints import Resumption, Resumptions
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Reason
 from shindan.probes.events import CheckpointEvent, LogEvent, OptimizerStep, SettingsEvent
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session, parameters
@@ -171,7 +172,7 @@ class Resuming(Probe):
         """The loads after which a model was trained."""
         done = [x for x in self.loads if x.updates]
         if not done:
-            yield Unavailable("Resumptions", "no model was trained after loading it from a file")
+            yield Unavailable("Resumptions", Reason("not-resumed"))
             return
         yield Resumptions(tuple(map(self._told, done)))
 

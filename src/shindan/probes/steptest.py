@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.steptest import StepPoint, StepTest
+from shindan.core.reason import Reason
 from shindan.probes.events import OptimizerStep
 from shindan.probes.look import IGNORE, Look, NoReplay
 from shindan.probes.probe import Probe
@@ -25,7 +26,7 @@ class StepTestProbe(Probe):
         self.session = session
         self.before: list[tuple[Tensor, Tensor]] = []
         self.points: list[StepPoint] = []
-        self.because = "no update was looked at"
+        self.because = Reason("no-update-looked-at")
 
     def on_step(self, step: OptimizerStep) -> None:
         """Copy what is about to move, on the few updates that will be looked at."""
@@ -35,7 +36,7 @@ class StepTestProbe(Probe):
             return
         held = [p for p in parameters(step.optimizer) if p.requires_grad]
         if sum(p.numel() * p.element_size() for p in held) > LARGEST:
-            self.because = f"the parameters are larger than {LARGEST >> 30} GiB"
+            self.because = Reason("parameters-too-large", {"gib": LARGEST >> 30})
             return
         self.before = [(p, p.detach().clone()) for p in held]
 
@@ -48,10 +49,10 @@ class StepTestProbe(Probe):
         try:
             losses = self._walk(look, before)
         except NoReplay as reason:
-            self.because = str(reason)
+            self.because = reason.reason
             return
         if losses[0] == losses[2] == losses[3]:  # an update by hand, told of when it was over
-            self.because = "the parameters were not seen before their updates"
+            self.because = Reason("parameters-not-seen-before")
             return
         lr = float(optimizer.param_groups[0]["lr"]) if optimizer else 0.0
         self.points.append(StepPoint(look.update, lr, *losses))

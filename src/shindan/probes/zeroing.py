@@ -11,6 +11,7 @@ from torch import Tensor
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.zeroing import Zeroing, ZeroingRow
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Reason
 from shindan.probes.events import BackwardCall, OptimizerStep
 from shindan.probes.frames import where
 from shindan.probes.probe import Probe
@@ -151,7 +152,7 @@ class ZeroingProbe(Probe):
         if rows:
             yield Zeroing(rows)
         else:
-            yield Unavailable("Zeroing", "no optimizer stepped twice after a backward")
+            yield Unavailable("Zeroing", Reason("no-second-step"))
 
 
 def _chosen(optimizer: torch.optim.Optimizer) -> "list[weakref.ref[Tensor]]":

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from shindan.core.errors import ShindanError
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.finding import Failure
+from shindan.core.reason import Because, Reason
 
 FORMAT = 1
 _TABLES = """
@@ -76,7 +77,8 @@ class Writer:
             self._db.execute("DELETE FROM failure")
             self._db.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?)", rows)
             self._db.executemany(
-                "INSERT INTO missing VALUES (?, ?)", [(m.evidence, m.because) for m in missing]
+                "INSERT INTO missing VALUES (?, ?)",
+                [(m.evidence, _kept(m.because)) for m in missing],
             )
             self._db.executemany(
                 "INSERT INTO failure VALUES (?, ?)", [(f.what, f.error) for f in failures]
@@ -105,7 +107,10 @@ def read(path: Path) -> Record:
             kind = evidence_types().get(name)
             if kind is not None:
                 evidence[kind] = TypeAdapter(kind).validate_python(json.loads(content))
-        missing = tuple(Unavailable(*row) for row in db.execute("SELECT * FROM missing"))
+        missing = tuple(
+            Unavailable(kind, _because(kept))
+            for kind, kept in db.execute("SELECT type, because FROM missing")
+        )
         failures = tuple(Failure(*row) for row in db.execute("SELECT * FROM failure"))
         db.close()
     except (sqlite3.Error, ValueError, ValidationError) as error:
@@ -113,6 +118,18 @@ def read(path: Path) -> Record:
             f"{path} is not a record of Shindan, or it is damaged ({error})."
         ) from error
     return Record(meta, evidence, missing, failures)
+
+
+def _kept(because: Because) -> str:
+    return because if isinstance(because, str) else json.dumps(dataclasses.asdict(because))
+
+
+def _because(kept: str) -> Because:
+    """A reason; the sentence itself in a record made before reasons had keys."""
+    try:
+        return Reason(**json.loads(kept))
+    except (ValueError, TypeError):
+        return kept
 
 
 @functools.cache

@@ -11,9 +11,10 @@ from shindan.core.evidence.curve import FixedBatch, FixedPoint, Prediction
 from shindan.core.text import Language
 from shindan.report import prose
 from shindan.report.figures import Figure, figures
-from shindan.report.numbers import number, rows
+from shindan.report.numbers import number
 from shindan.report.outline import Outline, outline
 from shindan.report.terminal import headline, not_run
+from shindan.report.terms import rows
 from shindan.report.view import View
 from shindan.report.words import Words, words
 
@@ -76,7 +77,8 @@ def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: 
 
 def _page(title: str, parts: tuple[Part, ...], say: Words) -> str:
     template = _environment().get_template("page.html")
-    return template.render(title=title, parts=parts, w=say) + "\n"
+    facts = functools.partial(rows, language=say.language)
+    return template.render(title=title, parts=parts, w=say, rows=facts) + "\n"
 
 
 @functools.cache
@@ -90,7 +92,7 @@ def _environment() -> Environment:
     )
     own.filters.update(
         inline=prose.inline_html, message=prose.message_html, page=prose.to_html,
-        sentence=prose.first_sentence, number=number, rows=rows, visible=visible,
+        sentence=prose.first_sentence, number=number, visible=visible,
     )  # fmt: skip
     return own
 

@@ -9,13 +9,17 @@ from typing import Any
 from shindan.core.document import SCHEMA, Document
 from shindan.core.finding import Diagnosed, Measure, Where
 from shindan.core.text import Language
+from shindan.report.reasons import told
 from shindan.report.telling import word
 
 Json = dict[str, Any]
 
 
 def to_json(document: Document, language: Language) -> Json:
-    """The document as plain JSON values; non-finite numbers are strings."""
+    """The document as plain JSON values; non-finite numbers are strings.
+
+    Findings are told in the language; why a check was not run always in English.
+    """
     return {
         "schema": SCHEMA,
         "verdict": document.verdict,
@@ -24,7 +28,7 @@ def to_json(document: Document, language: Language) -> Json:
             for s in document.subjects
         ],
         "findings": [_finding(f, language) for f in document.findings],
-        "not_run": [{"id": n.id, "because": n.because} for n in document.not_run],
+        "not_run": [{"id": n.id, "because": told(n.because, "en")} for n in document.not_run],
         "failed": [{"what": f.what, "error": f.error} for f in document.failed],
     }
 

@@ -1,7 +1,6 @@
 """Numbers as people read them."""
 
 import math
-from collections.abc import Mapping
 
 from shindan.core.finding import Measure, Number
 
@@ -28,8 +27,3 @@ def measure(value: Measure) -> str:
         shown = ", ".join(measure(v) for v in value[:LONGEST])
         return f"{shown}, … ({len(value)})" if len(value) > LONGEST else shown
     return value if isinstance(value, str) else number(value)
-
-
-def rows(measured: Mapping[str, Measure]) -> tuple[tuple[str, str], ...]:
-    """Names (``pad_share`` as "pad share") and values."""
-    return tuple((key.replace("_", " "), measure(value)) for key, value in measured.items())

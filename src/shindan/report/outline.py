@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shindan.core.document import Verdict
-from shindan.core.finding import Diagnosed, Failure, Kind, Subject
+from shindan.core.finding import Diagnosed, Failure, Kind, NotRun, Subject
 from shindan.core.text import Language
-from shindan.report.numbers import rows
+from shindan.report.reasons import told
 from shindan.report.telling import Wording, word
 from shindan.report.view import SourceLine, View
 
@@ -59,7 +59,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Reason:
+class Unable:
     """Why some checks could not be run."""
 
     because: str
@@ -76,7 +76,7 @@ class Outline:
     risks: tuple[Entry, ...]
     symptoms: tuple[Entry, ...]
     changes: tuple[Change, ...]
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Unable, ...]
     failed: tuple[Failure, ...]
 
     @property
@@ -93,8 +93,8 @@ class Outline:
 def outline(view: View, language: Language, prefix: str = "") -> Outline:
     """Put the view's document into words; ``prefix`` keeps anchors apart on a shared page."""
     document = view.document
-    told = [(f, word(f, language), f"{prefix}f{i}") for i, f in enumerate(document.findings, 1)]
-    refs = [(f, Ref(wording.title, anchor)) for f, wording, anchor in told]
+    worded = [(f, word(f, language), f"{prefix}f{i}") for i, f in enumerate(document.findings, 1)]
+    refs = [(f, Ref(wording.title, anchor)) for f, wording, anchor in worded]
     entries = [
         Entry(
             finding=finding,
@@ -104,10 +104,10 @@ def outline(view: View, language: Language, prefix: str = "") -> Outline:
             excerpt=view.excerpt(finding.where),
             subject=_subject(document.subjects, finding),
             links=_links(finding, refs),
-            measured=rows(finding.measured),
-            unsaid=rows(wording.unsaid(finding.measured)),
+            measured=wording.measured,
+            unsaid=wording.unsaid,
         )
-        for finding, wording, anchor in told
+        for finding, wording, anchor in worded
     ]
     return Outline(
         verdict=document.verdict,
@@ -116,7 +116,7 @@ def outline(view: View, language: Language, prefix: str = "") -> Outline:
         risks=_of_kind(entries, "risk"),
         symptoms=_of_kind(entries, "symptom"),
         changes=_changes(entries),
-        reasons=_reasons(view),
+        reasons=_reasons(document.not_run, language),
         failed=document.failed,
     )
 
@@ -160,10 +160,10 @@ def _changes(entries: Iterable[Entry]) -> tuple[Change, ...]:
     return tuple(Change(fix, same[0].wording.verify, tuple(same)) for fix, same in gathered.items())
 
 
-def _reasons(view: View) -> tuple[Reason, ...]:
+def _reasons(skipped: Iterable[NotRun], language: Language) -> tuple[Unable, ...]:
     """The checks not run, by reason, the commonest first."""
     gathered: dict[str, list[str]] = {}
-    for skipped in view.document.not_run:
-        gathered.setdefault(skipped.because, []).append(skipped.id)
-    reasons = [Reason(because, tuple(ids)) for because, ids in gathered.items()]
+    for check in skipped:
+        gathered.setdefault(told(check.because, language), []).append(check.id)
+    reasons = [Unable(because, tuple(ids)) for because, ids in gathered.items()]
     return tuple(sorted(reasons, key=lambda reason: -len(reason.ids)))

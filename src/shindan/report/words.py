@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 import yaml
 
@@ -30,8 +31,15 @@ class Words:
 @functools.cache
 def words(language: Language) -> Words:
     """The interface in that language, from ``words.<language>.yaml``."""
-    text = resources.files(__package__).joinpath(f"words.{language}.yaml")
-    return Words(language, yaml.safe_load(text.read_text(encoding="utf-8")))
+    return Words(language, sheet("words", language))
+
+
+@functools.cache
+def sheet(name: str, language: Language) -> Mapping[str, Any]:
+    """``<name>.<language>.yaml`` of this room."""
+    text = resources.files(__package__).joinpath(f"{name}.{language}.yaml")
+    loaded: Mapping[str, Any] = yaml.safe_load(text.read_text(encoding="utf-8"))
+    return loaded
 
 
 def language(option: str | None, env: Mapping[str, str]) -> Language:

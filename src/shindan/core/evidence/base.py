@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from shindan.core.reason import Because
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -16,4 +18,4 @@ class Unavailable:
     """Evidence of this type could not be gathered in this run, because ..."""
 
     evidence: str
-    because: str
+    because: Because

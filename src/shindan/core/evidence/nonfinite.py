@@ -78,7 +78,8 @@ class Event:
     """A loss, gradient or weight that was not finite.
 
     ``update`` updates had been made, ``micro`` backward calls. ``chain`` leads from where it
-    began to where the number became NaN (empty: not traced, ``because`` says why).
+    began to where the number became NaN (empty: not traced, ``because`` is a
+    key of why, or "").
     ``harm``: ``weights`` when an update was made with it or parameters became non-finite,
     ``none`` when the next update was made without it and found them finite, ``unknown`` when
     none followed. ``batches`` with a non-finite loss out of ``of`` seen. ``largest`` parameters

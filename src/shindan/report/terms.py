@@ -1,0 +1,29 @@
+"""Measured numbers by name, and values that are words, for people: ``terms.<language>.yaml``."""
+
+from collections.abc import Mapping
+
+from shindan.core.finding import Measure
+from shindan.core.text import Language
+from shindan.report.numbers import measure
+from shindan.report.words import sheet
+
+
+def rows(
+    measured: Mapping[str, Measure], language: Language, front: Mapping[str, str] | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Names and values in words; a page's own ``name_<key>`` comes before the glossary."""
+    own = front or {}
+    names = sheet("terms", language)["names"]
+    return tuple(
+        (own.get(f"name_{key}") or names.get(key) or key.replace("_", " "), measure(value))
+        for key, value in worded(measured, language).items()
+    )
+
+
+def worded(measured: Mapping[str, Measure], language: Language) -> dict[str, Measure]:
+    """The same with values that are words put into the language; names of things stay."""
+    values: Mapping[str, Mapping[str, str]] = sheet("terms", language)["values"]
+    return {
+        key: values.get(key, {}).get(value, value) if isinstance(value, str) else value
+        for key, value in measured.items()
+    }
