@@ -15,6 +15,7 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.finding import Failure
 from shindan.probes import handwritten
 from shindan.probes.byhand import ByHand
+from shindan.probes.eras import Eras
 from shindan.probes.events import (
     BackwardCall,
     ClipCall,
@@ -38,8 +39,8 @@ class Session:
     """The state of one run and the dispatcher of its events.
 
     ``micro`` counts backward calls, ``update`` the updates of the main optimizer (the one with
-    the most elements). ``looking`` is true during deep looks: then nothing is dispatched, and
-    loss calls go to ``overheard``.
+    the most elements; summed over models trained one after another). ``looking`` is true during
+    deep looks: then nothing is dispatched, and loss calls go to ``overheard``.
     """
 
     def __init__(self, probes: Sequence[Probe], *, flush: Callable[[], None] | None = None) -> None:
@@ -53,7 +54,10 @@ class Session:
         self.looking = False
         self.overheard: list[LossCall] = []
         self.optimizers: list[weakref.ref[torch.optim.Optimizer]] = []
-        self.updates: dict[int, int] = {}
+        self.updates: weakref.WeakKeyDictionary[torch.optim.Optimizer, int] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.eras = Eras()
         self.compiled = False
         self.ended = "running"
         self.calls: list[ForwardCall] = []
@@ -61,7 +65,9 @@ class Session:
         self.current: ForwardCall | None = None
         self.last_call: ForwardCall | None = None
         self.clips: list[ClipCall] = []
-        self.micro_since: dict[int, int] = {}
+        self.micro_since: weakref.WeakKeyDictionary[torch.optim.Optimizer, int] = (
+            weakref.WeakKeyDictionary()
+        )
         self.stepping: OptimizerStep | None = None
         self.schedulers: list[weakref.ref[Any]] = []
         self.id_files: dict[str, str] = {}
@@ -143,15 +149,14 @@ class Session:
 
     @property
     def main_optimizer(self) -> torch.optim.Optimizer | None:
-        """The optimizer with the most elements among those that have stepped (else built)."""
+        """The optimizer with the most elements among those at work (else built)."""
         alive = [o for r in self.optimizers if (o := r()) is not None]
-        stepped = [o for o in alive if self.updates.get(id(o))]
-        return max(stepped or alive, key=_elements, default=None)
+        return max([o for o in alive if o in self.eras] or alive, key=_elements, default=None)
 
     @property
     def update(self) -> int:
         """Updates made by the main optimizer."""
-        return max(self.updates.values(), default=0)
+        return self.eras.total
 
     def optimizer_built(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer exists."""
@@ -268,11 +273,12 @@ class Session:
     def step_begins(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
         """An optimizer is about to step."""
         self.optimizer_built(optimizer)
-        key = id(optimizer)
+        if self.eras.begins(optimizer):
+            self.schedule.restart(self.update)
         step = OptimizerStep(
             optimizer,
-            self.updates.get(key, 0),
-            self.micro_since.get(key, self.micro),
+            self.updates.get(optimizer, 0),
+            self.micro_since.get(optimizer, self.micro),
             closure,
             self.clips,
         )
@@ -282,13 +288,13 @@ class Session:
     def step_ends(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped: the place for deep looks."""
         step, self.stepping = self.stepping, None
-        key = id(optimizer)
         if step is None or step.optimizer is not optimizer:
-            step = OptimizerStep(optimizer, self.updates.get(key, 0), 0, False, self.clips)
-        step.micro = self.micro_since.get(key, self.micro)
+            step = OptimizerStep(optimizer, self.updates.get(optimizer, 0), 0, False, self.clips)
+        step.micro = self.micro_since.get(optimizer, self.micro)
         self.tell("on_step_done", step)
-        self.updates[key] = self.updates.get(key, 0) + 1
-        self.micro_since[key] = 0
+        self.updates[optimizer] = self.updates.get(optimizer, 0) + 1
+        self.eras.stepped(optimizer)
+        self.micro_since[optimizer] = 0
         self.clips = []
         self.mail.pump()
         if self._capture is not None and self._capture.closed and optimizer is self.main_optimizer:

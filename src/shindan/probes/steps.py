@@ -162,7 +162,7 @@ class Steps(Probe):
                 self.session.update,
                 self.names.get(event.optimizer, 0),
                 lr,
-                self.session.micro_since.get(id(event.optimizer), self.session.micro),
+                self.session.micro_since.get(event.optimizer, self.session.micro),
                 skipped=event.skipped,
             )
             self.updates.append(made)

@@ -60,9 +60,9 @@ def install(session: Session, patches: Patches, scaled: Scaled) -> None:
         if not (session.alive and self.is_enabled()):
             return step(self, optimizer, *a, **k)
         before = session.guarded("GradScaler.step", lambda: _scale(self))
-        made = session.updates.get(id(optimizer), 0)
+        made = session.updates.get(optimizer, 0)
         result = step(self, optimizer, *a, **k)
-        skipped = session.updates.get(id(optimizer), 0) == made
+        skipped = session.updates.get(optimizer, 0) == made
         scaled.inside = None
         event = ScalerEvent("step", self, optimizer, before, skipped)
         session.guarded("GradScaler.step", lambda: session.scaler_used(event))
