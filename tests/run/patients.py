@@ -13,6 +13,7 @@ import torch
 from shindan.core.check import Edit
 from shindan.core.document import Document
 from shindan.integrations.script import run_script
+from shindan.integrations.watching import Watch
 
 PATIENTS = Path(__file__).parents[1] / "patients"
 FRAMEWORKS = ("hf_trainer", "accelerate_loop", "lightning_loop")
@@ -33,12 +34,19 @@ def source(edit: Edit) -> str:
 
 def examined(text: str, name: str, folder: Path, record: Path | None = None) -> Document:
     """Run a script's text under Shindan and return its document; its output is swallowed."""
+    return watched(text, name, folder, record)[0]
+
+
+def watched(
+    text: str, name: str, folder: Path, record: Path | None = None
+) -> tuple[Document, Watch]:
+    """The same, with the watch: its evidence and its session."""
     script = folder / f"{name}.py"
     script.write_text(text, encoding="utf-8")
-    documents: list[Document] = []
+    seen: list[tuple[Document, Watch]] = []
     with _quiet(), _inside(folder), torch.random.fork_rng(devices=[]):
-        run_script(str(script), [], record=record, done=lambda d, _: documents.append(d))
-    return documents[0]
+        run_script(str(script), [], record=record, done=lambda d, w: seen.append((d, w)))
+    return seen[0]
 
 
 @contextlib.contextmanager

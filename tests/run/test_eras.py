@@ -1,16 +1,13 @@
 """Looks follow the model that is trained now when a script trains one after another."""
 
-import contextlib
-import io
 from pathlib import Path
 
 import pytest
 
 from shindan.core.evidence.curve import Curve, FixedBatch
 from shindan.diagnose.trend import loss_trend
-from shindan.integrations.script import run_script
-from shindan.integrations.watching import Watch
 from shindan.probes.schedule import LookSchedule
+from tests.run.patients import watched
 
 SWEEP = """
 import torch
@@ -34,23 +31,14 @@ train(24, 90)
 """
 
 
-def watched(text: str, folder: Path) -> Watch:
-    script = folder / "sweep.py"
-    script.write_text(text, encoding="utf-8")
-    seen: list[Watch] = []
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        run_script(str(script), [], record=None, done=lambda d, w: seen.append(w))
-    return seen[0]
-
-
 @pytest.mark.parametrize("keep", [True, False])
 def test_looks_follow_the_second_model(keep: bool, tmp_path: Path) -> None:
     """Kept alive the larger old optimizer must not stay the main one; freed, its id comes again."""
-    watch = watched(SWEEP.replace("KEEP", str(keep)), tmp_path)
+    document, watch = watched(SWEEP.replace("KEEP", str(keep)), "sweep", tmp_path)
     curve, fixed = watch.evidence[Curve], watch.evidence[FixedBatch]
     assert isinstance(curve, Curve)
     assert isinstance(fixed, FixedBatch)
-    assert watch.session.failures == []
+    assert document.failed == ()
     assert watch.session.eras.updates == [60, 90]
     assert curve.total_updates == 150
     assert [m.update for m in curve.micro] == sorted(m.update for m in curve.micro)
@@ -72,7 +60,8 @@ def test_two_optimizers_of_one_loop_are_one_era(tmp_path: Path) -> None:
         "optimizer = torch.optim.Adam(net[0].parameters(), lr=1e-2)\n"
         "    other = torch.optim.SGD(net[1].parameters(), lr=1e-1)"
     )
-    assert watched(text.replace(old, new), tmp_path).session.eras.updates == [60, 90]
+    _, watch = watched(text.replace(old, new), "sweep", tmp_path)
+    assert watch.session.eras.updates == [60, 90]
 
 
 def test_many_models_stay_within_the_budget() -> None:

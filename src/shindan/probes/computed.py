@@ -1,6 +1,7 @@
 """What the model computes, from one recorded replay at a look."""
 
 import sys
+import weakref
 from collections.abc import Iterable
 
 import torch
@@ -14,6 +15,7 @@ from shindan.core.evidence.computed import (
     Ends,
     Ties,
 )
+from shindan.core.reason import Reason
 from shindan.probes.attention_trace import AttentionTrace
 from shindan.probes.calls import Call, recording
 from shindan.probes.embedding_trace import EmbeddingTrace
@@ -39,14 +41,17 @@ class Computed(Probe):
         self.points: list[EmbeddingPoint] = []
         self.sum: EmbeddingSum | None = None
         self.ends: list[Ends] = []
-        self.because = "no look was made"
+        self.because = Reason("not-looked")
+        self.root: weakref.ref[nn.Module] | None = None
 
     def on_look(self, look: Look) -> None:
         """Replay once, listening."""
+        if self.root is None or self.root() is not look.module:  # another model is trained now
+            self.root, self.scores, self.points, self.sum = weakref.ref(look.module), None, [], None
         attention = AttentionTrace(look.module) if self.scores is None else None
         entry = _entry(look)
         if isinstance(entry, NoReplay):
-            self.because = str(entry)
+            self.because = entry.reason
 
         def hear(call: Call) -> None:
             if attention is not None:
@@ -113,7 +118,7 @@ class Computed(Probe):
         if self.ends and sight is not None:
             yield Ties(tuple(self.ends), *sight.ties())
         else:
-            yield Unavailable("Ties", "the token table and the head were not both seen in a replay")
+            yield Unavailable("Ties", Reason("table-and-head-not-seen"))
 
 
 def _entry(look: Look) -> EmbeddingTrace | NoReplay:

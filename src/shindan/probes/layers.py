@@ -1,5 +1,6 @@
 """Activations by module at the first and at the last look (evidence ``LayerPicture``)."""
 
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.curve import Layer, LayerPicture
+from shindan.core.reason import Reason
 from shindan.probes.look import Look
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
@@ -26,9 +28,12 @@ class Layers(Probe):
         self.session = session
         self.first: tuple[int, tuple[Layer, ...]] | None = None
         self.last: tuple[int, tuple[Layer, ...]] | None = None
+        self.root: weakref.ref[nn.Module] | None = None
 
     def on_look(self, look: Look) -> None:
         """Take the picture."""
+        if self.root is None or self.root() is not look.module:  # another model is trained now
+            self.root, self.first = weakref.ref(look.module), None
         if self.first is None:
             self.first = (look.update, picture(look))
         elif look.last:
@@ -37,7 +42,7 @@ class Layers(Probe):
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """The pictures so far."""
         if self.first is None:
-            yield Unavailable("LayerPicture", "no look was made")
+            yield Unavailable("LayerPicture", Reason("not-looked"))
             return
         last = self.last or (0, ())
         yield LayerPicture(self.first[1], last[1], self.first[0], last[0])

@@ -1,5 +1,6 @@
 """Replaces every input id and follows the change through the layers (evidence ``SignalPath``)."""
 
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.signal import SignalPath, SignalRow
+from shindan.core.reason import Reason
 from shindan.probes.look import Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.replay import Replay
@@ -17,7 +19,8 @@ from shindan.probes.session import Session
 MODULES, CALLS, SAMPLE = 128, 32, 1024
 """Matrix modules followed, calls of each, and elements sampled of one call."""
 
-Samples = list[tuple[Tensor, Tensor]]
+Samples = list[tuple[torch.Size, Tensor, Tensor]]
+"""Of each call: the shape of its input, elements of its input and of its output."""
 
 
 class SignalPaths(Probe):
@@ -25,12 +28,15 @@ class SignalPaths(Probe):
 
     def on_start(self, session: Session) -> None:
         """Begin with nothing."""
-        self.because = "no look was made"
+        self.because = Reason("not-looked")
         self.first: SignalPath | None = None
         self.found: SignalPath | None = None
+        self.root: weakref.ref[nn.Module] | None = None
 
     def on_look(self, look: Look) -> None:
-        """Follow the change at the first look that can be replayed; at the last, its end only."""
+        """Follow the change at a model's first look that can be replayed; at the last, its end."""
+        if self.root is None or self.root() is not look.module:
+            self.root, self.first = weakref.ref(look.module), None
         if self.first is not None and not look.last:
             return
         try:
@@ -40,7 +46,7 @@ class SignalPaths(Probe):
             a = self.first
             self.found = SignalPath(a.update, a.rows, a.head, a.swing, look.update, moved)
         except NoReplay as reason:
-            self.because = str(reason)
+            self.because = reason.reason
 
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """The path, with the newest change of the logits."""
@@ -58,9 +64,9 @@ def followed(look: Look, swing: float) -> SignalPath:
     modules = [(n, m) for n, m in look.module.named_modules() if _is_matrix(m)][:MODULES]
     before, after = _sampled(look, modules, None), _sampled(look, modules, look.other_ids(look.ids))
     rows = tuple(
-        _row(name, kind, before[name, kind], after[name, kind])
-        for name, kind in before
-        if (name, kind) in after
+        _row(name, kind, calls, after[name, kind])
+        for (name, kind), calls in before.items()
+        if _shapes(calls) == _shapes(after.get((name, kind), []))
     )
     wide = {n for n, m in modules if getattr(m, "out_features", None) == look.classes}
     head = next((r.name for r in reversed(rows) if r.name in wide), "")
@@ -82,7 +88,7 @@ def _sampled(
         def note(module: nn.Module, args: Any, output: Any) -> None:
             calls = seen.setdefault((name, type(module).__name__), [])
             if len(calls) < CALLS and args and isinstance(output, Tensor):
-                calls.append((_sample(args[0]), _sample(output)))
+                calls.append((args[0].shape, _sample(args[0]), _sample(output)))
 
         return note
 
@@ -100,14 +106,19 @@ def _sample(t: Tensor) -> Tensor:
     return flat[::step][:SAMPLE].double()
 
 
+def _shapes(calls: Samples) -> list[torch.Size]:
+    """An expert gets other tokens when the ids change: its inputs cannot be compared then."""
+    return [shape for shape, _, _ in calls]
+
+
 def _row(name: str, kind: str, before: Samples, after: Samples) -> SignalRow:
-    pairs = list(zip(before, after, strict=False))
+    pairs = list(zip(before, after, strict=True))
     return SignalRow(
         name,
         kind,
-        _rms([b[1] for b, _ in pairs]),
-        _rms([a[0] - b[0] for b, a in pairs]),
+        _rms([b[2] for b, _ in pairs]),
         _rms([a[1] - b[1] for b, a in pairs]),
+        _rms([a[2] - b[2] for b, a in pairs]),
     )
 
 
