@@ -45,7 +45,7 @@ class LossCall:
     ``params`` its further arguments by name with defaults filled in; ``forward`` the root call
     during or after which it was made. ``grad`` is false for evaluation. ``input``, ``output``
     and a floating-point ``target`` are there in ``on_loss`` only; ``shape`` (of the input)
-    stays.
+    stays. ``compiled``: told from the call of a compiled region, ``input`` is empty.
     """
 
     kind: str
@@ -59,6 +59,7 @@ class LossCall:
     inside: bool
     forward: ForwardCall | None
     index: int
+    compiled: bool = False
 
     def release(self) -> None:
         """Drop what could keep a graph alive or is large."""

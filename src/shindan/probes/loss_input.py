@@ -10,7 +10,7 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.computed import LossInputs, LossSite
 from shindan.core.reason import Reason
 from shindan.probes.events import LossCall
-from shindan.probes.look import LANGUAGE
+from shindan.probes.look import LANGUAGE, Look
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 
@@ -41,8 +41,18 @@ class LossInput(Probe):
 
     def on_loss(self, call: LossCall) -> None:
         """Examine the 1st, 2nd, 4th, 8th ... training call of each site."""
-        if not call.grad or call.kind not in LANGUAGE or call.input.ndim < 2:
-            return
+        if call.grad and call.kind in LANGUAGE and call.input.ndim >= 2:
+            self._examine(call)
+
+    def on_look(self, look: Look) -> None:
+        """What a compiled region gave its loss: only a replay can tell."""
+        if self.session.compiled and not self.sites:
+            look.call(train=True)
+            for call in tuple(self.session.overheard):
+                if call.kind in LANGUAGE and call.input.ndim >= 2:
+                    self._examine(call)
+
+    def _examine(self, call: LossCall) -> None:
         key = (call.kind, call.shape[1], call.where.file, call.where.line)
         site = self.sites.get(key)
         if site is None:

@@ -15,6 +15,7 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.finding import Failure
 from shindan.probes import handwritten
 from shindan.probes.byhand import ByHand
+from shindan.probes.compiled import CompiledLosses, eagerly
 from shindan.probes.eras import Eras
 from shindan.probes.events import (
     BackwardCall,
@@ -72,6 +73,7 @@ class Session:
         self.schedulers: list[weakref.ref[Any]] = []
         self.id_files: dict[str, str] = {}
         self._by_hand = ByHand()
+        self._compiled_losses = CompiledLosses()
         self._flush = flush
         self._pid = os.getpid()
         self._busy = False
@@ -199,6 +201,9 @@ class Session:
         call.output = output
         if self._capture is not None and self._capture.live is call:
             self._capture.returned(output)
+        loss = self._compiled_losses.of(call, self.micro)
+        if loss is not None:
+            self.loss_called(loss)
         self.tell("on_output", call)
         call.release()
 
@@ -207,8 +212,9 @@ class Session:
         if call.grad:
             self.losses.append(call)
             del self.losses[:-32]
-            if self._capture is not None and not self._capture.closed:
-                self._capture.lost(call)
+            taken = self._capture
+            if taken is not None and not taken.closed and not call.compiled:
+                taken.lost(call)
         self.tell("on_loss", call)
         call.release()
 
@@ -216,6 +222,11 @@ class Session:
         """An outermost backward begins."""
         if not any(c.kind in LANGUAGE for c in self.losses):
             self._read_graph(loss)
+        if self.compiled and not any(c.kind in LANGUAGE for c in self.losses):
+            self.guarded(
+                "loss of a compiled region",
+                lambda: self._compiled_losses.learn(self, self.calls),
+            )
         backward = BackwardCall(
             loss, unscaled, scale, self.micro, self.update, self.calls, self.losses, where
         )
@@ -317,7 +328,7 @@ class Session:
         roots = [taken.module]
         self.looking = True
         try:
-            with untouched(roots):
+            with untouched(roots), eagerly(self.compiled):
                 look = Look(self, taken, self.update, last)
                 self.guarded("loss of a compiled region", look.recover_losses)
                 look = self.guarded("trimming", lambda: trimmed(look)) or look
