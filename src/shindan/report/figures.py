@@ -57,8 +57,9 @@ def _loss(view: View, say: Words) -> Figure | None:
         Line(say("line_fixed"), tuple((p.update, p.loss) for p in points), dots=True),
     )
     in_nats = fixed is not None or any(m.ce is not None for m in micro)
-    note = say("lines_explained") if data and in_nats else ""
-    rules = _data_rules(data, say) if data and in_nats else ()
+    known = _known(data) if data and in_nats else {}
+    rules = tuple(Rule(say(f"rule_{name}"), at) for name, at in known.items())
+    note = say.joined(f"explained_{name}" for name in [*known, "all"]) if known else ""
     axis = say("axis_loss" if in_nats else "axis_loss_raw")
     return _figure(say("chart_loss"), axis, lines, rules, say, note)
 
@@ -80,9 +81,10 @@ def _mean_loss(steps: Sequence[MicroStep]) -> float:
     return sum(loss * n for loss, n in pairs if n) / sum(counts)
 
 
-def _data_rules(data: DataLines, say: Words) -> tuple[Rule, ...]:
-    known = (("uniform", data.uniform), ("unigram", data.unigram), ("bigram", data.bigram))
-    return tuple(Rule(say(f"rule_{name}"), at) for name, at in known if at is not None)
+def _known(data: DataLines) -> dict[str, float]:
+    """The losses of models that know little, where the data tell them."""
+    lines = {"uniform": data.uniform, "unigram": data.unigram, "bigram": data.bigram}
+    return {name: at for name, at in lines.items() if at is not None}
 
 
 def _learning_rate(curve: Curve, say: Words) -> Figure | None:
@@ -96,7 +98,8 @@ def _learning_rate(curve: Curve, say: Words) -> Figure | None:
     lines = []
     for points, (optimizer, group) in sorted(distinct.items(), key=lambda item: item[1])[:GROUPS]:
         key = "line_optimizer_group" if several else "line_group"
-        lines.append(Line(say(key, optimizer=optimizer, n=group), points))
+        named = say(key, optimizer=optimizer, n=group) if len(distinct) > 1 else say("axis_lr")
+        lines.append(Line(named, points))
     return _figure(say("chart_lr"), say("axis_lr"), lines, (), say)
 
 
@@ -152,7 +155,7 @@ def _line_summary(line: Line, say: Words) -> str:
 
 
 def _layers(picture: LayerPicture, say: Words) -> Figure | None:
-    rows = tuple(_rows(picture))
+    rows = tuple(_rows(picture, say))
     sizes = [v for r in rows for v in r.values if v is not None and drawable(v, log=True)]
     if not sizes:
         return None
@@ -172,10 +175,10 @@ def _layers(picture: LayerPicture, say: Words) -> Figure | None:
     return Figure(plot.title, dots=draw_dots(plot), note=note)
 
 
-def _rows(picture: LayerPicture) -> Iterator[Row]:
+def _rows(picture: LayerPicture, say: Words) -> Iterator[Row]:
     """Modules in order of execution, those of the last look alone at the end."""
     first = {layer.name: layer.rms for layer in picture.first}
     last = {layer.name: layer.rms for layer in picture.last}
     for name in {**first, **last}:
         values = (first.get(name), last.get(name)) if picture.last else (first.get(name),)
-        yield Row(name, values)
+        yield Row(name or say("whole_model"), values)

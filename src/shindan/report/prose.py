@@ -56,7 +56,9 @@ def plain(text: str) -> str:
 
 def first_sentence(text: str) -> str:
     """The first sentence of a message, for lists."""
-    return re.split(r"(?<=[.!?])\s+(?=[A-Z`])|(?<=。)|\n\n", text.strip(), maxsplit=1)[0].strip()
+    return re.split(
+        r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)\s+(?=[A-Z`])|(?<=。)|\n\n", text.strip(), maxsplit=1
+    )[0].strip()
 
 
 class _Paragraph(Paragraph):

@@ -1,7 +1,7 @@
 """Every string of the interface, in both languages, and which language to speak."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -21,6 +21,10 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         """The string ``key``, its placeholders filled."""
         return self.table[key].format(**values)
+
+    def joined(self, keys: Iterable[str]) -> str:
+        """Sentences one after another, as the language joins them."""
+        return ("" if self.language == "ja" else " ").join(self(key) for key in keys)
 
     def count(self, key: str, n: int) -> str:
         """The string ``key`` for ``n`` things; ``key_one`` when there is one of them."""
