@@ -98,12 +98,12 @@ def _table(logits: Tensor, labels: Tensor, counted: Tensor) -> Iterator[Predicti
 
 
 def _spread(n: int) -> list[int]:
-    """SHOWN of n indices, one in each stretch, at another share of it each time.
+    """At most SHOWN of n indices, one in each stretch, at another share of it each time.
 
     Equal steps would often be whole rows, and show one position only.
     """
     shown = min(SHOWN, n)
-    return [int((i + (i * GOLDEN) % 1) * n / shown) for i in range(shown)]
+    return sorted({int((i + (i * GOLDEN) % 1) * n / shown) for i in range(shown)})
 
 
 def _reader(classes: int) -> Found | None:
