@@ -54,7 +54,7 @@ def language(option: str | None, env: Mapping[str, str]) -> Language:
     if option is not None:
         chosen = _known(option)
         if chosen is None:
-            raise ShindanError(f"no language {option!r}: choose one of {', '.join(LANGUAGES)}")
+            raise ShindanError("no-language", option=option, known=", ".join(LANGUAGES))
         return chosen
     own = _known(env.get("SHINDAN_LANG", ""))
     locale = next((env[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(k)), "")
