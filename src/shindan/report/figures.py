@@ -109,11 +109,19 @@ def _gradients(curve: Curve, say: Words) -> Figure | None:
         (u.index, u.grad_norm_used) for u in curve.updates if u.grad_norm_used is not None
     )
     lines = [Line(say("line_before"), before)]
-    if after != before:
+    if not _alike(before, after):
         lines.append(Line(say("line_after"), after))
     clips = {u.clip for u in curve.updates if u.clip is not None and math.isfinite(u.clip)}
     rules = tuple(Rule(say("rule_clip"), clip) for clip in clips) if len(clips) == 1 else ()
     return _figure(say("chart_grad"), say("axis_grad"), lines, rules, say)
+
+
+def _alike(one: Sequence[Point], other: Sequence[Point]) -> bool:
+    """Whether the lines would lie on one another."""
+    if len(one) != len(other):
+        return False
+    pairs = zip(one, other, strict=True)
+    return all(a == b or math.isclose(a[1], b[1], rel_tol=0.01) for a, b in pairs)
 
 
 def _figure(
