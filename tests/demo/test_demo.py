@@ -113,7 +113,7 @@ def test_scripts_are_laid_out_to_be_read_and_run_again(tmp_path: Path) -> None:
 
 def test_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(ShindanError, match="cannot be written"):
+    with pytest.raises(ShindanError, match="not-writable"):
         runs.prepared(tmp_path / "taken")
 
 

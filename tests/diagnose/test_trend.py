@@ -143,3 +143,20 @@ def test_a_student_is_not_joined_to_its_teacher() -> None:
     both = Curve(steps, updates, total_micro=100, total_updates=50)
     assert per_update(both)[2].tolist() == [1.0] * 50
     assert len(per_update(both, loads=(50,))[2]) == 100
+
+
+def pair(own: bool) -> Curve:
+    """Two optimizers, each after a backward of its own, or both after the same one."""
+    per = 2 if own else 1
+    losses = [1.0 + 0.01 * i for i in range(100 * per)]
+    micro = tuple(MicroStep(i, i // per, v) for i, v in enumerate(losses))
+    sizes = [(k, 1 if own and k == 0 and i == 0 else per) for i in range(100) for k in (0, 1)]
+    updates = tuple(Update(i // 2, k, (1e-3,), size) for i, (k, size) in enumerate(sizes))
+    return Curve(micro, updates, total_micro=len(micro), total_updates=100)
+
+
+def test_opponents_need_not_fall() -> None:
+    assert loss_trend(pair(own=True)) is None
+    joint = loss_trend(pair(own=False))
+    assert joint is not None
+    assert joint.updates == 100

@@ -5,7 +5,14 @@ from itertools import pairwise
 
 import pytest
 
-from shindan.core.evidence.curve import Curve, MicroStep
+from shindan.core.evidence.curve import (
+    Curve,
+    DataLines,
+    Layer,
+    LayerPicture,
+    MicroStep,
+    Update,
+)
 from shindan.report import chart, dotplot
 from shindan.report.figures import figures, per_update
 from shindan.report.view import View
@@ -124,3 +131,30 @@ def test_values_without_a_place_are_spelt() -> None:
     assert [m.off for m in drawn.lanes[0].marks] == ["0", "nan"]
     assert len(drawn.lanes[0].short) == dotplot.LONGEST
     assert [m.look for m in drawn.lanes[1].marks] == [1]
+
+
+@pytest.mark.parametrize(("used", "lines"), [(1.0001, 1), (0.5, 2)])
+def test_clipping_is_drawn_where_it_did_something(used: float, lines: int) -> None:
+    updates = tuple(Update(i, 0, (1e-3,), 1, 1.0, used, 1.0) for i in range(20))
+    curve = Curve((), updates, (), 20, 20)
+    drawn = {f.title: f for f in figures(View(sample.SICK, {Curve: curve}), words("en"))}
+    gradients = drawn[words("en")("chart_grad")].chart
+    rates = drawn[words("en")("chart_lr")].chart
+    assert gradients is not None
+    assert rates is not None
+    assert len(gradients.chart.lines) == lines
+    assert [line.label for line in rates.chart.lines] == ["learning rate"]
+
+
+def test_only_the_lines_drawn_are_explained() -> None:
+    evidence = {**sample.evidence(100), DataLines: DataLines(16, 2.77, 2.77, 2.58, None, 4000)}
+    loss = next(iter(figures(View(sample.SICK, evidence), words("en"))))
+    assert "Unigram:" in loss.note
+    assert "Bigram:" not in loss.note
+
+
+def test_the_whole_model_has_a_name() -> None:
+    picture = LayerPicture((Layer("", "GPT", 1.0, 2.0),), (), 0, 0)
+    drawn = figures(View(sample.SICK, {LayerPicture: picture}), words("ja"))[0].dots
+    assert drawn is not None
+    assert [row.name for row in drawn.chart.rows] == ["（モデル全体）"]

@@ -16,7 +16,7 @@ from shindan.report.words import sheet
 from .test_words import fields
 
 ROOM = Path(shindan.__file__).parent
-KEYED = ("Reason", "NoReplay")
+KEYED = ("Reason", "NoReplay", "ShindanError")
 """What is called with a key first."""
 
 

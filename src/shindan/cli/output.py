@@ -35,7 +35,7 @@ class Output:
                 with path.open("a", encoding="utf-8"):
                     pass
             except OSError as error:
-                raise ShindanError(f"{path} cannot be written: {error.strerror}.") from error
+                raise ShindanError("not-writable", path=path, error=error.strerror) from error
 
     def write(self, document: Document, evidence: dict[type[Evidence], Evidence]) -> None:
         """Write every form that was asked for; the terminal's last."""
@@ -97,6 +97,11 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except ShindanError as error:
-            raise click.UsageError(str(error)) from error
+            from shindan.report import reasons
+            from shindan.report.words import language
+
+            asked = kwargs.get("lang") or getattr(kwargs.get("output"), "lang", None)
+            sentence = reasons.told(error.reason, language(asked, os.environ))
+            raise click.UsageError(sentence) from error
 
     return careful

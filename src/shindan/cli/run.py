@@ -79,9 +79,6 @@ def _record(folder: str | None, target: str) -> Path | None:
             pass
     except OSError as error:
         if asked:
-            raise ShindanError(
-                f"the record directory {place} cannot be written: {error.strerror}; "
-                "choose another with --record-dir or SHINDAN_DIR."
-            ) from error
+            raise ShindanError("record-not-writable", path=place, error=error.strerror) from error
         return None
     return place / f"{time.strftime('%Y%m%d-%H%M%S')}-{stem}-{os.getpid()}.db"

@@ -83,7 +83,7 @@ class Failure:
     """Something of Shindan's own that broke."""
 
     what: str
-    error: str
+    error: Because
 
 
 @dataclass(frozen=True)

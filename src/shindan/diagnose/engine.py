@@ -37,7 +37,7 @@ def diagnose(
     try:
         evidence = {**evidence, **derived(evidence)}
     except Exception as error:  # noqa: BLE001 - the checks that need no trend go on
-        broken.append(Failure("trend of the loss", f"{type(error).__name__}: {error}"))
+        broken.append(Failure("trend", f"{type(error).__name__}: {error}"))
     because = {m.evidence: m.because for m in missing}
     for check in checks:
         if check.preview:

@@ -45,7 +45,9 @@ def derived(evidence: Mapping[type[Evidence], Evidence]) -> dict[type[Evidence],
 
 
 def loss_trend(curve: Curve, loads: Sequence[int] = ()) -> LossTrend | None:
-    """None when fewer than FEWEST updates have a finite loss."""
+    """None when fewer than FEWEST updates have a finite loss, or two optimizers are opponents."""
+    if _take_turns(curve):
+        return None
     name, x, y = per_update(curve, loads)
     finite = np.isfinite(y)
     bad = int((~finite).sum())
@@ -99,11 +101,31 @@ def _groups(curve: Curve, resumed: bool) -> Sequence[Sequence[MicroStep]]:
         for m in curve.micro:
             by.setdefault(m.update, []).append(m)
         return list(by.values())
-    kinds = [u.optimizer for u in made]
-    main = max(set(kinds), key=lambda k: (kinds.count(k), k))  # of equals the last: a student
-    wanted = set(kinds) if resumed else {main}
+    wanted = {u.optimizer for u in made} if resumed else {_busiest(made)}
     ends = {end: size for k in wanted for size, end in _ends(made, k)}
     return [curve.micro[end - ends[end] : end] for end in sorted(ends) if end <= len(curve.micro)]
+
+
+def _busiest(made: Sequence[Update]) -> int:
+    kinds = [u.optimizer for u in made]
+    return max(set(kinds), key=lambda k: (kinds.count(k), k))  # of equals the last: a student
+
+
+def _take_turns(curve: Curve) -> bool:
+    """Does another optimizer step between the updates, after a backward of its own?
+
+    As in a GAN: there one's gain is the other's loss, and neither has to fall. Several
+    optimizers that step after one and the same backward do not take turns.
+    """
+    made = [u for u in curve.updates if not u.skipped]
+    main = _busiest(made) if made else 0
+    mine = {end for _, end in _ends(made, main)} if made else set()
+    if not mine:
+        return False
+    rest = {u.optimizer for u in made} - {main}
+    others = {end for k in rest for _, end in _ends(made, k)} - mine
+    between = [end for end in others if min(mine) < end < max(mine)]
+    return 2 * len(between) >= len(mine)
 
 
 def _ends(made: Sequence[Update], optimizer: int) -> list[tuple[int, int]]:

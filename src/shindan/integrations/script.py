@@ -94,14 +94,14 @@ def _executed(code: Any, main: ModuleType, watch: Watch) -> tuple[int, str, Base
 def _prepared_file(target: str) -> tuple[Any, ModuleType, str]:
     path = Path(target)
     if path.is_dir() or not path.exists():
-        raise ShindanError(f"there is no script {target}; give the path of a Python file.")
+        raise ShindanError("no-script", target=target)
     try:
         with io.open_code(str(path)) as f:
             code = compile(f.read(), target, "exec", dont_inherit=True)
     except OSError as error:
-        raise ShindanError(f"the script {target} cannot be read: {error.strerror}.") from error
+        raise ShindanError("script-not-readable", target=target, error=error.strerror) from error
     except (SyntaxError, ValueError) as error:
-        raise ShindanError(f"the script {target} is not valid Python: {error}.") from error
+        raise ShindanError("script-not-valid", target=target, error=error) from error
     main = ModuleType("__main__")
     main.__dict__.update(__file__=target, __builtins__=__builtins__, __spec__=None)
     main.__dict__.update(__cached__=None, __loader__=None, __package__=None)
@@ -113,7 +113,7 @@ def _prepared_module(target: str) -> tuple[Any, ModuleType, str]:
     try:
         _, spec, code = runpy._get_module_details(target)  # type: ignore[attr-defined]
     except (ImportError, ValueError) as error:
-        raise ShindanError(f"the module {target} cannot be run: {error}.") from error
+        raise ShindanError("module-not-runnable", target=target, error=error) from error
     finally:
         sys.path.pop(0)
     main = importlib.util.module_from_spec(spec)

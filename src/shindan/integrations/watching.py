@@ -40,7 +40,7 @@ class Watch:
                 self.writer = Writer(record)
                 self.writer.meta(name=name, pid=os.getpid(), started=time.time(), ended="running")
             except ShindanError as error:
-                self.trouble.append(Failure("record", str(error)))
+                self.trouble.append(Failure("record", error.reason))
         probes, broken = all_probes()
         self.trouble += broken
         self.session = Session(probes, flush=self._flush)
@@ -79,7 +79,7 @@ class Watch:
         session.ended = how
         if error is not None:
             session.tell("on_crash", error)
-        session.guarded("last look", lambda: session.finish(look))
+        session.guarded("look", lambda: session.finish(look))
         self.evidence, missing = session.evidence()
         self._write(self.evidence, missing)
         if self.writer is not None:

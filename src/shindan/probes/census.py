@@ -24,6 +24,7 @@ from shindan.probes.events import (
 )
 from shindan.probes.frames import where
 from shindan.probes.look import LANGUAGE, Look, NoReplay, constant_runs
+from shindan.probes.names import source
 from shindan.probes.probe import Probe
 from shindan.probes.rows.landing import Ints, Landing
 from shindan.probes.rows.overlap import Overlap
@@ -325,8 +326,4 @@ def _speaks_of(word: str, file: str | None) -> bool:
     """Does the user's file name this word?"""
     if file is None or file not in {getattr(m, "__file__", None) for m in sys.modules.values()}:
         return False
-    try:
-        with open(file, encoding="utf-8", errors="ignore") as f:
-            return word in f.read(1_000_000).lower()
-    except OSError:
-        return False
+    return word in source(file).lower()

@@ -161,7 +161,8 @@ class BatchEvent:
 
 @dataclass(eq=False)
 class CheckpointEvent:
-    """``kind``: save, load, module_load, optimizer_load, scheduler_load.
+    """``kind``: save, load, module_load, optimizer_load, scheduler_load, table (an embedding made
+    from given vectors).
 
     ``content`` is the object saved or loaded; ``target`` the module, optimizer or scheduler;
     ``result`` the missing and unexpected keys of ``module_load``.

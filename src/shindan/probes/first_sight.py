@@ -53,13 +53,18 @@ class FirstSight(Probe):
         if self.session.update:
             return
         if event.kind == "module_load" and isinstance(event.target, nn.Module):
-            self.loads.append((weakref.ref(event.target), "load_state_dict"))
-            del self.loads[:-64]
+            self._comes(event.target, "load_state_dict")
             main = self.main() if self.main is not None else None
             if main is not None:
                 self.loaded = self.loaded or self._origin(main)
+        elif event.kind == "table" and isinstance(event.target, nn.Module):
+            self._comes(event.target, "from_pretrained")
         elif event.kind == "load":
             self.keys.update(list(_tensor_names(event.content))[:20_000])
+
+    def _comes(self, target: nn.Module, how: str) -> None:
+        self.loads.append((weakref.ref(target), how))
+        del self.loads[:-64]
 
     def on_forward(self, call: ForwardCall) -> None:
         """The first call of a root that will be trained."""

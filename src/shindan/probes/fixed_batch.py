@@ -15,6 +15,8 @@ from shindan.probes.rows.tokenizers import Found, tokenizers
 from shindan.probes.session import Session
 
 SHOWN = 12
+GOLDEN = 0.618034
+"""Multiples of it, modulo 1, are spread evenly however many there are."""
 """Positions in the table of predictions."""
 TOP = 5
 LARGEST = 1 << 29
@@ -77,9 +79,8 @@ class FixedBatchProbe(Probe):
 def _table(logits: Tensor, labels: Tensor, counted: Tensor) -> Iterator[Prediction]:
     """Truth against the five best at positions spread over the batch; text if it can be had."""
     places = counted.nonzero()
-    step = max(1, len(places) // SHOWN)
     reader = _reader(logits.shape[-1])
-    for row, position in places[::step][:SHOWN].tolist():
+    for row, position in places[_spread(len(places))].tolist():
         here, truth = logits[row, position], int(labels[row, position])
         top = here.topk(min(TOP, len(here)))
         ids = tuple(top.indices.tolist())
@@ -94,6 +95,15 @@ def _table(logits: Tensor, labels: Tensor, counted: Tensor) -> Iterator[Predicti
             truth_text=text,
             top_text=tuple(reader.text(i) or "" for i in ids) if reader and text else (),
         )
+
+
+def _spread(n: int) -> list[int]:
+    """At most SHOWN of n indices, one in each stretch, at another share of it each time.
+
+    Equal steps would often be whole rows, and show one position only.
+    """
+    shown = min(SHOWN, n)
+    return sorted({int((i + (i * GOLDEN) % 1) * n / shown) for i in range(shown)})
 
 
 def _reader(classes: int) -> Found | None:

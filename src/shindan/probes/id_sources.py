@@ -12,6 +12,7 @@ import numpy as np
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.ids import IdSources, SourceOverlap, Vocabulary
 from shindan.core.finding import NOWHERE, Where
+from shindan.core.reason import Because, Reason
 from shindan.probes.census import Census
 from shindan.probes.events import BatchEvent, LossCall
 from shindan.probes.look import IGNORE, LANGUAGE, Look, NoReplay
@@ -22,6 +23,7 @@ from shindan.probes.rows.overlap import Overlap, expected_share, ngrams, sampled
 from shindan.probes.rows.places import Place, evaluation_place
 from shindan.probes.rows.reading import input_ids
 from shindan.probes.rows.searching import Match, search, windows
+from shindan.probes.rows.shared import Shared, shared
 from shindan.probes.rows.tokenizers import tokenizers
 from shindan.probes.session import Session
 
@@ -32,7 +34,7 @@ KEPT = 200_000
 
 
 class IdSourcesProbe(Probe):
-    """Evidence ``IdSources`` and ``SourceOverlap``."""
+    """Evidence ``IdSources``, ``SourceOverlap`` and ``SharedSource``."""
 
     def on_start(self, session: Session) -> None:
         """Begin with nothing."""
@@ -48,11 +50,12 @@ class IdSourcesProbe(Probe):
         self.pad: int | None = None
         self.found: IdSources | None = None
         self.overlap: SourceOverlap | None = None
+        self.shared: Shared | None = None
         self.datasets: list[weakref.ref[Any]] = []
         self.labels: list[Ints] = []
         self.vocabularies: tuple[Vocabulary, ...] = ()
         self.where: Where = NOWHERE
-        self.because = "the run was not looked at deeply"
+        self.because: Because = Reason("not-looked")
 
     def on_batch(self, event: BatchEvent) -> None:
         """Remember the data sets of the loaders."""
@@ -67,7 +70,7 @@ class IdSourcesProbe(Probe):
             ids = look.ids.cpu().numpy().astype(np.int64)
             labels = look.labels.cpu().numpy()
         except NoReplay as reason:
-            self.because = str(reason)
+            self.because = reason.reason
             return
         self.classes = look.classes
         self.highest = max(self.highest, int(ids.max()))
@@ -104,12 +107,15 @@ class IdSourcesProbe(Probe):
         self._compare(ids.numpy().astype(np.int64), place)
 
     def _compare(self, rows: Ints, place: Place) -> None:
-        n = self.census.n if self.census is not None else 0
+        census = self.census
+        n = census.overlap.n if census is not None else 0
         everything = self._holders()
         train = self._search(everything, self.pieces, 2 * self.batch)
         for axis in (rows, rows.T):
             pieces = windows(np.ascontiguousarray(axis), self.pad)
             held_out = self._search(everything, pieces, 2 * rows.size)
+            if self.shared is None and n:
+                self.shared = shared(train, held_out, (len(self.pieces), len(pieces)), n)
             pair = _pair(train, held_out)
             if pair is not None and n:
                 self.overlap, self.held_out, self.mask = _overlap(*pair, n, place)
@@ -121,9 +127,9 @@ class IdSourcesProbe(Probe):
         return [*holders(sys._getframe(1), roots), *files]
 
     @property
-    def census(self) -> Overlap | None:
-        """The n-grams that were trained."""
-        found = [p.overlap for p in self.session.probes if isinstance(p, Census)]
+    def census(self) -> Census | None:
+        """The probe that knows the n-grams that were trained."""
+        found = [p for p in self.session.probes if isinstance(p, Census)]
         return found[0] if found else None
 
     def _search(self, everything: list[Holder], pieces: list[Ints], least: int) -> list[Match]:
@@ -143,14 +149,26 @@ class IdSourcesProbe(Probe):
             yield self._sources()
         else:
             yield Unavailable("IdSources", self.because)
-        if self.overlap is not None and self.census is not None and self.census.train:
-            mask = self.census.mask | self.mask
-            trained = sampled(self.census.everything(), mask)
-            held_out = sampled(self.held_out, mask)
-            hits = int(np.isin(trained, held_out).sum())
-            yield replace(self.overlap, trained=len(trained), hits=hits)
+        because = Reason("sources-not-found")
+        census = self.census
+        if census is None or not census.overlap.train:
+            yield Unavailable("SourceOverlap", because)
+            yield Unavailable("SharedSource", because)
+            return
+        yield self._so_far(census.overlap) or Unavailable("SourceOverlap", because)
+        if self.shared is not None:
+            models = len({module for _, module in census.logs})
+            yield self.shared.evidence(census.overlap, models)
         else:
-            yield Unavailable("SourceOverlap", "the arrays that rows are cut from were not found")
+            yield Unavailable("SharedSource", because)
+
+    def _so_far(self, trained: Overlap) -> SourceOverlap | None:
+        if self.overlap is None:
+            return None
+        mask = trained.mask | self.mask
+        everything = sampled(trained.everything(), mask)
+        hits = int(np.isin(everything, sampled(self.held_out, mask)).sum())
+        return replace(self.overlap, trained=len(everything), hits=hits)
 
     def _sources(self) -> IdSources:
         sizes = {v.size for v in self.vocabularies}

@@ -1,6 +1,7 @@
 """What the run itself calls its special ids: tokenizers, vocabularies, constants of the script."""
 
 import gc
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -82,6 +83,34 @@ def flags() -> dict[str, bool]:
             if isinstance(value, bool):
                 found[str(name).lower()] = value
     return found
+
+
+def flat(values: Any, deep: int = 3) -> Iterator[tuple[str, Any]]:
+    """(name, value) of every entry of nested mappings, such as a configuration."""
+    if isinstance(values, Mapping) and deep:
+        for name, value in values.items():
+            yield str(name), value
+            yield from flat(value, deep - 1)
+
+
+def spoken(pattern: re.Pattern[str]) -> bool:
+    """Do the script or the modules beside it, code and comments, hold these words?"""
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    homes = tuple(
+        {os.path.join(os.path.dirname(os.path.abspath(main or "")), ""), os.getcwd() + os.sep}
+    )
+    files = {m.__file__ for m in list(sys.modules.values()) if _is_user_module(m)}
+    own = [f for f in files if isinstance(f, str) and os.path.abspath(f).startswith(homes)]
+    return any(pattern.search(source(f)) for f in own)
+
+
+def source(file: str) -> str:
+    """The text of a source file; empty when it cannot be read."""
+    try:
+        with open(file, encoding="utf-8", errors="ignore") as f:
+            return f.read(1_000_000)
+    except OSError:
+        return ""
 
 
 def words() -> set[str]:

@@ -1,5 +1,6 @@
 """A census of the parameters at doubling updates (evidence ``ParamLedger``)."""
 
+import re
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -10,9 +11,10 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.parameters import OptimizerRow, ParamLedger, ParamRow
 from shindan.core.reason import Reason
-from shindan.probes.events import CheckpointEvent, ForwardCall, OptimizerStep
+from shindan.probes.events import CheckpointEvent, ForwardCall, OptimizerStep, SettingsEvent
 from shindan.probes.freshness import looks_random
-from shindan.probes.look import Look, plain
+from shindan.probes.look import Look, NoReplay, plain
+from shindan.probes.names import flags, flat, spoken
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session, parameters
 
@@ -21,6 +23,8 @@ SAMPLED = 64
 ROOTS = 16
 TESTED = 32
 """Frozen parameters tested for fresh randomness."""
+FREEZING = re.compile(r"freez|frozen(?!set|\s*=)", re.IGNORECASE)
+"""Words of an author who freezes (``dataclass(frozen=True)`` is none)."""
 SCALE_FREE = ("adam", "lion", "lamb", "rmsprop", "adagrad", "adafactor", "sign", "muon", "sophia")
 
 
@@ -36,6 +40,7 @@ class _Seen:
     loaded: bool = False
     stepped: bool = False
     random: bool | None = None
+    head: bool = False
 
 
 @dataclass(eq=False)
@@ -61,6 +66,8 @@ class Parameters(Probe):
         self.optimizers: tuple[OptimizerRow, ...] = ()
         self.censuses = 0
         self.counted = 0
+        self.setting = ""
+        self.spoken: bool | None = None
 
     def on_forward(self, call: ForwardCall) -> None:
         """A root that records gradients is (perhaps) trained."""
@@ -70,8 +77,9 @@ class Parameters(Probe):
         self.roots.append(weakref.ref(call.module))
 
     def on_checkpoint(self, event: CheckpointEvent) -> None:
-        """Remember whose values came from a file."""
-        if event.kind != "module_load" or not isinstance(event.target, nn.Module):
+        """Remember whose values came from a file, or were given."""
+        into = event.kind in ("module_load", "table")
+        if not into or not isinstance(event.target, nn.Module):
             return
         keys = set(event.content) if isinstance(event.content, dict) else set()
         for name, parameter in event.target.named_parameters(remove_duplicate=False):
@@ -101,13 +109,24 @@ class Parameters(Probe):
         if step.optimizer is self.session.main_optimizer or len(self.owners) <= 4:
             self._census()
 
+    def on_settings(self, event: SettingsEvent) -> None:
+        """Does one ask to freeze?"""
+        asked = (n for n, v in flat(event.values) if v and FREEZING.search(n))
+        self.setting = next(asked, self.setting)
+
     def on_look(self, look: Look) -> None:
-        """Test frozen parameters once for fresh randomness."""
+        """Test frozen parameters once for fresh randomness; does the script speak of freezing?"""
         frozen = [p for p in look.module.parameters() if not p.requires_grad]
+        heads = _heads(look) if frozen else set()
         for parameter in frozen[:TESTED]:
             seen = self._about(parameter)
+            seen.head |= id(parameter) in heads
             if seen.random is None:
                 seen.random = looks_random(parameter)
+        if frozen and self.spoken is None:
+            named = (n for n, v in flags().items() if v and FREEZING.search(n))
+            self.setting = self.setting or next(named, "")
+            self.spoken = spoken(FREEZING)
 
     def _about(self, parameter: Tensor) -> _Seen:
         seen = self.seen.get(id(parameter))
@@ -159,7 +178,14 @@ class Parameters(Probe):
             yield Unavailable("ParamLedger", Reason("no-optimizer-stepped"))
             return
         rows = tuple(_judged(row, seen) for row, seen in self.rows)
-        yield ParamLedger(rows, self.optimizers, self.censuses, self.session.update)
+        yield ParamLedger(
+            rows,
+            self.optimizers,
+            self.censuses,
+            self.session.update,
+            self.setting,
+            bool(self.spoken),
+        )
 
     def _rows(self) -> Iterator[tuple[ParamRow, _Seen]]:
         places: dict[int, tuple[torch.optim.Optimizer, int]] = {}
@@ -231,9 +257,22 @@ def scale_free(optimizer: torch.optim.Optimizer) -> bool:
     return isinstance(state, dict) and "exp_avg_sq" in state
 
 
+def _heads(look: Look) -> set[int]:
+    """The weights of the matrices that could make the logits."""
+    try:
+        classes = look.classes
+    except NoReplay:
+        return set()
+    made = (m for m in look.module.modules() if getattr(m, "out_features", None) == classes)
+    return {id(getattr(m, "weight", None)) for m in made}
+
+
 def _judged(row: ParamRow, seen: _Seen) -> ParamRow:
+    now = seen.ref()  # it may have been unfrozen since
     return replace(
         row,
+        requires_grad=row.requires_grad or (now is not None and now.requires_grad),
+        head=seen.head,
         grad="nonzero" if seen.nonzero else "zero" if seen.had_grad else "none",
         moved=seen.moved,
         loaded=row.loaded or seen.loaded,

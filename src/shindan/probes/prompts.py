@@ -1,8 +1,7 @@
 """Does the loss count a prompt that the author meant to leave out? (evidence ``PromptCensus``)"""
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.labels import Meant, PromptCensus
@@ -12,7 +11,7 @@ from shindan.probes.label_sampling import Named, Sample
 from shindan.probes.labelled import Labelled
 from shindan.probes.labels import Labels
 from shindan.probes.look import Look
-from shindan.probes.names import flags, words
+from shindan.probes.names import flags, flat, words
 from shindan.probes.probe import Probe
 from shindan.probes.prompt_marks import failed_rows, left_out, marker, spared, targets
 from shindan.probes.session import Session
@@ -50,7 +49,7 @@ class Prompts(Probe):
 
     def on_settings(self, event: SettingsEvent) -> None:
         """Remember settings about prompts."""
-        for name, value in _flat(event.values):
+        for name, value in flat(event.values):
             if isinstance(value, bool):
                 self.asked[name.lower()] = value
 
@@ -126,10 +125,3 @@ def _is_of(held: Named, batch: Labelled) -> bool:
         and bool((m[:, :t].cpu() == batch.ids).all())
         for m in held.values()
     )
-
-
-def _flat(values: Any, deep: int = 3) -> Iterable[tuple[str, Any]]:
-    if isinstance(values, Mapping) and deep:
-        for name, value in values.items():
-            yield str(name), value
-            yield from _flat(value, deep - 1)

@@ -334,7 +334,7 @@ class Session:
                 look = self.guarded("trimming", lambda: trimmed(look)) or look
                 self.tell("on_look", look)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the script
-            self.fail("deep look", error)
+            self.fail("look", error)
         finally:
             self.looking = False
             self.overheard.clear()

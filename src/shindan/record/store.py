@@ -48,10 +48,7 @@ class Writer:
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_TABLES)
         except (OSError, sqlite3.Error) as error:
-            raise ShindanError(
-                f"the record cannot be written to {path}: {error}. "
-                "Choose another place with --record-dir or SHINDAN_DIR."
-            ) from error
+            raise ShindanError("record-not-writable", path=path, error=error) from error
         self.path = path
         self.meta(format=FORMAT)
 
@@ -81,7 +78,7 @@ class Writer:
                 [(m.evidence, _kept(m.because)) for m in missing],
             )
             self._db.executemany(
-                "INSERT INTO failure VALUES (?, ?)", [(f.what, f.error) for f in failures]
+                "INSERT INTO failure VALUES (?, ?)", [(f.what, _kept(f.error)) for f in failures]
             )
 
     def close(self) -> None:
@@ -93,15 +90,12 @@ class Writer:
 def read(path: Path) -> Record:
     """Read a record. Raises ShindanError when it is none."""
     if not path.is_file():
-        raise ShindanError(f"there is no record at {path}; `shindan run` tells where it put one.")
+        raise ShindanError("no-record", path=path)
     try:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         meta = {k: json.loads(v) for k, v in db.execute("SELECT key, value FROM meta")}
         if meta.get("format") != FORMAT:
-            raise ShindanError(
-                f"{path} was written by another version of Shindan (format {meta.get('format')}); "
-                "read it with that version."
-            )
+            raise ShindanError("record-of-another-version", path=path, format=meta.get("format"))
         evidence = {}
         for name, content in db.execute("SELECT type, content FROM evidence"):
             kind = evidence_types().get(name)
@@ -111,12 +105,13 @@ def read(path: Path) -> Record:
             Unavailable(kind, _because(kept))
             for kind, kept in db.execute("SELECT type, because FROM missing")
         )
-        failures = tuple(Failure(*row) for row in db.execute("SELECT * FROM failure"))
+        failures = tuple(
+            Failure(what, _because(kept))
+            for what, kept in db.execute("SELECT what, error FROM failure")
+        )
         db.close()
     except (sqlite3.Error, ValueError, ValidationError) as error:
-        raise ShindanError(
-            f"{path} is not a record of Shindan, or it is damaged ({error})."
-        ) from error
+        raise ShindanError("no-sound-record", path=path, error=error) from error
     return Record(meta, evidence, missing, failures)
 
 

@@ -10,7 +10,7 @@ from shindan.core.check import Check
 from shindan.core.errors import ShindanError
 from shindan.core.text import Language, page
 from shindan.report.prose import Prose
-from shindan.report.words import Words, words
+from shindan.report.words import words
 from shindan.report.wrap import wrap
 
 WIDEST = 100
@@ -19,7 +19,7 @@ WIDEST = 100
 def explain(id: str, language: Language, console: Console) -> None:
     """Print the page of the fault ``id``; an unknown id is an error that names the nearest."""
     say = words(language)
-    check = _find(id, say)
+    check = _find(id)
     own = page(check.module, language)
     width = min(console.width, WIDEST)
     facts = f"{check.id} · {say(f'kind_{check.kind}')} · {say(f'severity_{check.severity}')}"
@@ -30,7 +30,7 @@ def explain(id: str, language: Language, console: Console) -> None:
     console.print(Prose(own.body, message=False), width=width)
 
 
-def _find(id: str, say: Words) -> Check:
+def _find(id: str) -> Check:
     try:
         return registry.find(id)
     except KeyError:
@@ -38,5 +38,5 @@ def _find(id: str, say: Words) -> Check:
     tails = [k for k in known if k.endswith(f"/{id}")]
     near = tails or difflib.get_close_matches(id, known, n=3, cutoff=0.5)
     if not near:
-        raise ShindanError(say("explain_unknown", id=id))
-    raise ShindanError(say("explain_nearest", id=id, nearest=", ".join(near)))
+        raise ShindanError("no-fault", id=id)
+    raise ShindanError("no-fault-but", id=id, nearest=", ".join(near))

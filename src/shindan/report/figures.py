@@ -57,8 +57,9 @@ def _loss(view: View, say: Words) -> Figure | None:
         Line(say("line_fixed"), tuple((p.update, p.loss) for p in points), dots=True),
     )
     in_nats = fixed is not None or any(m.ce is not None for m in micro)
-    note = say("lines_explained") if data and in_nats else ""
-    rules = _data_rules(data, say) if data and in_nats else ()
+    known = _known(data) if data and in_nats else {}
+    rules = tuple(Rule(say(f"rule_{name}"), at) for name, at in known.items())
+    note = say.joined(f"explained_{name}" for name in [*known, "all"]) if known else ""
     axis = say("axis_loss" if in_nats else "axis_loss_raw")
     return _figure(say("chart_loss"), axis, lines, rules, say, note)
 
@@ -80,9 +81,10 @@ def _mean_loss(steps: Sequence[MicroStep]) -> float:
     return sum(loss * n for loss, n in pairs if n) / sum(counts)
 
 
-def _data_rules(data: DataLines, say: Words) -> tuple[Rule, ...]:
-    known = (("uniform", data.uniform), ("unigram", data.unigram), ("bigram", data.bigram))
-    return tuple(Rule(say(f"rule_{name}"), at) for name, at in known if at is not None)
+def _known(data: DataLines) -> dict[str, float]:
+    """The losses of models that know little, where the data tell them."""
+    lines = {"uniform": data.uniform, "unigram": data.unigram, "bigram": data.bigram}
+    return {name: at for name, at in lines.items() if at is not None}
 
 
 def _learning_rate(curve: Curve, say: Words) -> Figure | None:
@@ -96,7 +98,8 @@ def _learning_rate(curve: Curve, say: Words) -> Figure | None:
     lines = []
     for points, (optimizer, group) in sorted(distinct.items(), key=lambda item: item[1])[:GROUPS]:
         key = "line_optimizer_group" if several else "line_group"
-        lines.append(Line(say(key, optimizer=optimizer, n=group), points))
+        named = say(key, optimizer=optimizer, n=group) if len(distinct) > 1 else say("axis_lr")
+        lines.append(Line(named, points))
     return _figure(say("chart_lr"), say("axis_lr"), lines, (), say)
 
 
@@ -106,11 +109,19 @@ def _gradients(curve: Curve, say: Words) -> Figure | None:
         (u.index, u.grad_norm_used) for u in curve.updates if u.grad_norm_used is not None
     )
     lines = [Line(say("line_before"), before)]
-    if after != before:
+    if not _alike(before, after):
         lines.append(Line(say("line_after"), after))
     clips = {u.clip for u in curve.updates if u.clip is not None and math.isfinite(u.clip)}
     rules = tuple(Rule(say("rule_clip"), clip) for clip in clips) if len(clips) == 1 else ()
     return _figure(say("chart_grad"), say("axis_grad"), lines, rules, say)
+
+
+def _alike(one: Sequence[Point], other: Sequence[Point]) -> bool:
+    """Whether the lines would lie on one another."""
+    if len(one) != len(other):
+        return False
+    pairs = zip(one, other, strict=True)
+    return all(a == b or math.isclose(a[1], b[1], rel_tol=0.01) for a, b in pairs)
 
 
 def _figure(
@@ -152,7 +163,7 @@ def _line_summary(line: Line, say: Words) -> str:
 
 
 def _layers(picture: LayerPicture, say: Words) -> Figure | None:
-    rows = tuple(_rows(picture))
+    rows = tuple(_rows(picture, say))
     sizes = [v for r in rows for v in r.values if v is not None and drawable(v, log=True)]
     if not sizes:
         return None
@@ -172,10 +183,10 @@ def _layers(picture: LayerPicture, say: Words) -> Figure | None:
     return Figure(plot.title, dots=draw_dots(plot), note=note)
 
 
-def _rows(picture: LayerPicture) -> Iterator[Row]:
+def _rows(picture: LayerPicture, say: Words) -> Iterator[Row]:
     """Modules in order of execution, those of the last look alone at the end."""
     first = {layer.name: layer.rms for layer in picture.first}
     last = {layer.name: layer.rms for layer in picture.last}
     for name in {**first, **last}:
         values = (first.get(name), last.get(name)) if picture.last else (first.get(name),)
-        yield Row(name, values)
+        yield Row(name or say("whole_model"), values)

@@ -29,7 +29,7 @@ def to_json(document: Document, language: Language) -> Json:
         ],
         "findings": [_finding(f, language) for f in document.findings],
         "not_run": [{"id": n.id, "because": told(n.because, "en")} for n in document.not_run],
-        "failed": [{"what": f.what, "error": f.error} for f in document.failed],
+        "failed": [{"what": f.what, "error": told(f.error, "en")} for f in document.failed],
     }
 
 

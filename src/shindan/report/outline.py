@@ -9,6 +9,7 @@ from shindan.core.text import Language
 from shindan.report.reasons import told
 from shindan.report.telling import Wording, word
 from shindan.report.view import SourceLine, View
+from shindan.report.words import words
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,14 @@ class Unable:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """A failure of Shindan's own in words."""
+
+    what: str
+    error: str
+
+
+@dataclass(frozen=True)
 class Outline:
     """The whole report, in order."""
 
@@ -77,7 +86,7 @@ class Outline:
     symptoms: tuple[Entry, ...]
     changes: tuple[Change, ...]
     reasons: tuple[Unable, ...]
-    failed: tuple[Failure, ...]
+    failed: tuple[Broken, ...]
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -117,7 +126,7 @@ def outline(view: View, language: Language, prefix: str = "") -> Outline:
         symptoms=_of_kind(entries, "symptom"),
         changes=_changes(entries),
         reasons=_reasons(document.not_run, language),
-        failed=document.failed,
+        failed=tuple(_broken(f, language) for f in document.failed),
     )
 
 
@@ -167,3 +176,12 @@ def _reasons(skipped: Iterable[NotRun], language: Language) -> tuple[Unable, ...
         gathered.setdefault(told(check.because, language), []).append(check.id)
     reasons = [Unable(because, tuple(ids)) for because, ids in gathered.items()]
     return tuple(sorted(reasons, key=lambda reason: -len(reason.ids)))
+
+
+def _broken(failure: Failure, language: Language) -> Broken:
+    """Parts of Shindan by their names; what was tapped (``optimizer.step``) stays as it is."""
+    say = words(language)
+    part, _, name = failure.what.partition(" ")
+    known = f"what_{part}" in say.table
+    what = say(f"what_{part}", name=name) if known else failure.what
+    return Broken(what, told(failure.error, language))

@@ -14,6 +14,9 @@ from rich.syntax import Syntax
 
 from shindan.report.wrap import wide, wrap
 
+END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)\s+(?=[A-Z`])|(?<=。)|\n\n")
+"""Where a first sentence ends."""
+
 
 @functools.cache
 def parser(message: bool) -> MarkdownIt:
@@ -56,7 +59,7 @@ def plain(text: str) -> str:
 
 def first_sentence(text: str) -> str:
     """The first sentence of a message, for lists."""
-    return re.split(r"(?<=[.!?])\s+(?=[A-Z`])|(?<=。)|\n\n", text.strip(), maxsplit=1)[0].strip()
+    return END.split(text.strip(), maxsplit=1)[0].strip()
 
 
 class _Paragraph(Paragraph):

@@ -56,11 +56,13 @@ def not_run(report: Outline, say: Words) -> str:
     """How many checks could not be run and the commonest reasons, or the empty string."""
     if not report.not_run:
         return ""
-    told = [f"{r.because} ({len(r.ids)})" for r in report.reasons[:REASONS]]
+    told = [say("reason", why=r.because, n=len(r.ids)) for r in report.reasons[:REASONS]]
     rest = sum(len(r.ids) for r in report.reasons[REASONS:])
     if rest:
         told.append(say("other_reasons", n=rest))
-    return say("not_run_why", count=say.count("not_run", report.not_run), why="; ".join(told))
+    return say(
+        "not_run_why", count=say.count("not_run", report.not_run), why=say("between").join(told)
+    )
 
 
 def _report(report: Outline, say: Words, width: int) -> Iterable[RenderableType]:
@@ -125,7 +127,7 @@ def _labelled(entry: Entry, say: Words, width: int) -> Iterable[tuple[str, Rende
     if entry.place or entry.finding.where.module:
         yield "label_where", _where(entry, say, width)
     if entry.unsaid:
-        told = " · ".join(f"{name} {value}" for name, value in entry.unsaid)
+        told = " · ".join(say("measured", name=n, value=v) for n, v in entry.unsaid)
         yield "label_measured", wrap(Text(told), width)
     if entry.links:
         explains = entry.finding.kind != "symptom"

@@ -1,7 +1,7 @@
 """Every string of the interface, in both languages, and which language to speak."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -21,6 +21,10 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         """The string ``key``, its placeholders filled."""
         return self.table[key].format(**values)
+
+    def joined(self, keys: Iterable[str]) -> str:
+        """Sentences one after another, as the language joins them."""
+        return ("" if self.language == "ja" else " ").join(self(key) for key in keys)
 
     def count(self, key: str, n: int) -> str:
         """The string ``key`` for ``n`` things; ``key_one`` when there is one of them."""
@@ -50,7 +54,7 @@ def language(option: str | None, env: Mapping[str, str]) -> Language:
     if option is not None:
         chosen = _known(option)
         if chosen is None:
-            raise ShindanError(f"no language {option!r}: choose one of {', '.join(LANGUAGES)}")
+            raise ShindanError("no-language", option=option, known=", ".join(LANGUAGES))
         return chosen
     own = _known(env.get("SHINDAN_LANG", ""))
     locale = next((env[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(k)), "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from shindan.core.check import Edit, check
 from shindan.core.evidence.parameters import ParamLedger, ParamRow
 from shindan.core.example import Example
-from shindan.core.finding import Finding, Where
+from shindan.core.finding import Finding, Severity, Where
 
 MEANT = re.compile(
     r"teacher|target|ema|momentum|frozen|reference|\bref|oracle|fourier|random|hash|reservoir",
@@ -44,6 +44,8 @@ def CHECK(ledger: ParamLedger) -> Iterator[Finding]:
     """``requires_grad`` is False, the values are random draws, and their neighbours are trained.
 
     Loaded weights, computed tables, adapters, teachers and parts trained earlier are left alone.
+    A setting that asks for it says that it is meant (info), a script that speaks of freezing that
+    it may be (minor): but a head is seldom meant.
     """
     for root in dict.fromkeys(r.root for r in ledger.rows):
         rows = [r for r in ledger.rows if r.root == root]
@@ -56,6 +58,7 @@ def CHECK(ledger: ParamLedger) -> Iterator[Finding]:
         if not frozen:
             continue
         share = _elements(frozen) / _elements(rows)
+        severity = _severity(ledger, any(r.head for r in frozen), share)
         yield Finding(
             measured={
                 "count": len(frozen),
@@ -64,8 +67,15 @@ def CHECK(ledger: ParamLedger) -> Iterator[Finding]:
                 "names": tuple(r.name for r in frozen[:4]),
             },
             where=Where(module=frozen[0].name.rpartition(".")[0] or root),
-            severity="major" if share <= MOST else "minor",
+            severity=severity,
         )
+
+
+def _severity(ledger: ParamLedger, head: bool, share: float) -> Severity:
+    if ledger.setting:
+        return "info"
+    meant = share > MOST or (ledger.spoken and not head)
+    return "minor" if meant else "major"
 
 
 def _is_frozen(row: ParamRow) -> bool:

@@ -49,7 +49,7 @@ def prepared(folder: Path) -> None:
             for file in (f for f in room.iterdir() if f.name.partition(".")[0] == name):
                 (place / file.name).write_bytes(file.read_bytes())
     except OSError as error:
-        raise ShindanError(f"{folder} cannot be written: {error.strerror}.") from error
+        raise ShindanError("not-writable", path=folder, error=error.strerror) from error
 
 
 def relived(folder: Path, console: Console) -> list[Relived]:
@@ -103,7 +103,7 @@ def finished(folder: Path, name: str) -> Relived:
     record = next(folder.glob("*.db"), None)
     if record is None:
         told = (folder / "errors.txt").read_text(encoding="utf-8").strip().splitlines()
-        raise ShindanError(f"{folder / name}.py could not be run: {' '.join(told[-1:])}")
+        raise ShindanError("demo-not-run", path=f"{folder / name}.py", error=" ".join(told[-1:]))
     held = read(record)
     document = from_record(held, record)
     tokens = folder / f"{name}.tokens.json"

@@ -116,3 +116,40 @@ class SourceOverlap(Evidence):
     due: float
     file: str | None = None
     line: int | None = None
+
+
+@dataclass(frozen=True)
+class SharedGroup:
+    """Evaluation of one place in the script against one source (see ``SharedSource``).
+
+    ``says`` which split the script's own words name; ``inside`` the share of its n-grams that
+    stand in the source. Of them ``single`` stand there only once, so that their place in it is
+    known; ``hits`` of these were trained on too, in ``hit_batches`` of the ``batches``.
+    """
+
+    says: str
+    batches: int
+    ngrams: int
+    inside: float
+    single: int
+    hits: int
+    hit_batches: int
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class SharedSource(Evidence):
+    """One file, array or list in which both training and evaluation rows stand.
+
+    ``repeats`` is how often an n-gram of it repeats inside it; ``trained`` the share of the
+    n-grams that stand in it once which training has read; ``models`` how many were trained.
+    """
+
+    source: str
+    size: int
+    n: int
+    repeats: float
+    trained: float
+    models: int
+    groups: tuple[SharedGroup, ...]

@@ -15,7 +15,7 @@ class ParamRow:
     the censuses: ``none``, ``zero`` or ``nonzero``; ``moved`` whether sampled elements changed;
     ``loaded`` whether its values came from a checkpoint, ``trained_before`` whether an optimizer
     that stepped has ever held it, ``random`` whether its values look freshly drawn (None: not
-    tested).
+    tested), ``head`` whether a frozen one makes the logits.
     """
 
     name: str
@@ -33,6 +33,7 @@ class ParamRow:
     loaded: bool = False
     trained_before: bool = False
     random: bool | None = None
+    head: bool = False
 
     @property
     def elements(self) -> int:
@@ -67,12 +68,18 @@ class OptimizerRow:
 
 @dataclass(frozen=True)
 class ParamLedger(Evidence):
-    """The ledger at the last of ``censuses`` censuses, ``updates`` updates into the run."""
+    """The ledger at the last of ``censuses`` censuses, ``updates`` updates into the run.
+
+    ``setting`` is the name of one that asks to freeze, ``spoken`` says whether the script's
+    sources speak of freezing (known only where something is frozen).
+    """
 
     rows: tuple[ParamRow, ...]
     optimizers: tuple[OptimizerRow, ...]
     censuses: int
     updates: int
+    setting: str = ""
+    spoken: bool = False
 
     def optimizer(self, number: int) -> OptimizerRow | None:
         """The optimizer of that number."""

@@ -53,10 +53,11 @@ def install_loader(session: Session, patches: Patches) -> None:
 
 
 def install_checkpoints(session: Session, patches: Patches) -> None:
-    """Tell of ``torch.save``, ``torch.load`` and every ``load_state_dict``."""
+    """Tell of ``torch.save``, ``torch.load``, every ``load_state_dict`` and given tables."""
     save, load = torch.save, torch.load
     module_load, optimizer_load = nn.Module.load_state_dict, Optimizer.load_state_dict
     scheduler_load = LRScheduler.load_state_dict
+    embedding = nn.Embedding.__init__
 
     def tell(kind: str, content: Any, target: Any = None, result: Any = None) -> None:
         if session.alive and session.hears("on_checkpoint"):
@@ -85,6 +86,12 @@ def install_checkpoints(session: Session, patches: Patches) -> None:
         scheduler_load(self, state_dict)
         tell("scheduler_load", state_dict, self)
 
+    def init(self: nn.Embedding, *args: Any, **kwargs: Any) -> None:
+        embedding(self, *args, **kwargs)
+        if kwargs.get("_weight") is not None:  # Embedding.from_pretrained
+            tell("table", {"weight": kwargs["_weight"]}, self)
+
+    patches.set(nn.Embedding, "__init__", init)
     patches.set(torch, "save", saved)
     patches.set(torch, "load", loaded)
     patches.set(nn.Module, "load_state_dict", into_module)
