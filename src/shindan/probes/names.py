@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import FrameType, ModuleType
 from typing import Any
 
+from torch import Tensor
+
 from shindan.probes.frames import is_user_file
 
 ROLES = ("pad", "bos", "sos", "cls", "eos", "eot", "sep", "mask", "unk", "dist")
@@ -91,6 +93,16 @@ def flat(values: Any, deep: int = 3) -> Iterator[tuple[str, Any]]:
         for name, value in values.items():
             yield str(name), value
             yield from flat(value, deep - 1)
+
+
+def tensors_named(pattern: re.Pattern[str]) -> Iterator[tuple[str, Tensor]]:
+    """Tensors that the script holds under such a name, in a variable or in a mapping (a batch)."""
+    for held in _namespaces():
+        for name, value in list(held.items()):
+            inside = value.items() if isinstance(value, Mapping) else ((name, value),)
+            for key, item in inside:
+                if isinstance(item, Tensor) and isinstance(key, str) and pattern.search(key):
+                    yield key, item
 
 
 def spoken(pattern: re.Pattern[str]) -> bool:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from shindan.core.evidence.interventions import AttentionCall, PaddingProbe, ShiftProbe
+from shindan.probes import pad_masks
 from shindan.probes.embedded import with_content
 from shindan.probes.interventions import audit_of
 from shindan.probes.look import NoReplay
@@ -17,6 +18,7 @@ class Padding(Intervention, Probe):
     """P2: change the content of padding; real tokens' logits must not move."""
 
     gives = PaddingProbe
+    known = ""
 
     def examine(self, replay: Replay) -> PaddingProbe:
         """Two replays: other content at padding, and at as many real tokens. Raises NoReplay."""
@@ -32,6 +34,8 @@ class Padding(Intervention, Probe):
         by_pads = replay.movement(with_content(replay, other, at_pads))
         by_reals = replay.movement(with_content(replay, other, at_reals))
         mask = replay.look.mask
+        if mask is None:  # the script's variables are gone when it has ended
+            self.known = self.known or pad_masks.known(replay, pads)
         return PaddingProbe(
             pad_id=pad_id,
             share=round(float(pads.float().mean()), 4),
@@ -41,6 +45,7 @@ class Padding(Intervention, Probe):
             pads=float(by_pads[watched].median()),
             reals=float(by_reals[watched].median()),
             attention=_attention(replay),
+            known=self.known,
         )
 
 

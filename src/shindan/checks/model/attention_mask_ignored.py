@@ -6,6 +6,7 @@ attended like a token, 0.3 for a mask that adds 1 and 0 to the scores. SHARE lie
 median over positions, so that a convolution beside the padding does not count.
 """
 
+import re
 from collections.abc import Iterator
 
 from shindan.core.check import Edit, check
@@ -16,6 +17,9 @@ from shindan.core.finding import Finding, Where
 SHARE = 0.03
 INVERTED = 0.03
 """Below it real tokens do not reach each other: model/attention-mask-inverted."""
+OTHER = re.compile(r"loss|label|target|pool|score|crf", re.IGNORECASE)
+"""A mask of such a name is not meant for the attention."""
+_VARIANTS = {"": "no_argument", "unused": "unused"}
 
 
 @check(
@@ -49,7 +53,11 @@ INVERTED = 0.03
     ),
 )
 def CHECK(padding: PaddingProbe, batch: BatchProbe | None) -> Iterator[Finding]:
-    """Padding moves real tokens, and real tokens move each other too."""
+    """Padding moves real tokens, and real tokens move each other too.
+
+    Minor where nothing shows that a mask was meant: a model may do without (it learns what
+    padding looks like), as long as it is always padded alike.
+    """
     if padding.attention is None or _rows_mix(batch):
         return
     if padding.pads <= SHARE * padding.reals or padding.reals <= INVERTED * padding.pads:
@@ -62,11 +70,16 @@ def CHECK(padding: PaddingProbe, batch: BatchProbe | None) -> Iterator[Finding]:
             "pad_id": padding.pad_id,
             "share": padding.share,
             "side": padding.side,
-            "mask": padding.mask or "-",
+            "mask": padding.mask or padding.known or "-",
         },
         where=padding.attention.where,
-        variant="" if padding.mask else "no_argument",
+        severity=None if _meant(padding) else "minor",
+        variant="" if padding.mask else _VARIANTS.get(padding.known, "known"),
     )
+
+
+def _meant(padding: PaddingProbe) -> bool:
+    return bool(padding.known) or (padding.mask is not None and not OTHER.search(padding.mask))
 
 
 def _rows_mix(batch: BatchProbe | None) -> bool:
@@ -81,7 +94,15 @@ SICK = (
     ),
     Example(
         evidence=(PaddingProbe(0, 0.2, "left", None, 1, 0.2, 0.5, _CALL),),
-        finds=({"ratio": 0.4},),
+        finds=({"ratio": 0.4, "mask": "-"},),
+    ),
+    Example(
+        evidence=(PaddingProbe(0, 0.2, "right", None, None, 0.5, 0.5, _CALL, "attention_mask"),),
+        finds=({"mask": "attention_mask"},),
+    ),
+    Example(
+        evidence=(PaddingProbe(0, 0.2, "right", None, None, 0.5, 0.5, _CALL, "unused"),),
+        finds=({"mask": "unused"},),
     ),
 )
 HEALTHY = (

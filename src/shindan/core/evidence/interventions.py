@@ -91,6 +91,8 @@ class PaddingProbe(Evidence):
     ``pads`` is the median |change| of real positions when padding is changed, ``reals`` the same
     when as many real tokens are; ``pad_id``, ``share`` of the batch that is padding, ``side``
     where it stands, ``mask`` the forward's parameter that says so (None: no argument does).
+    ``known`` tells without such a parameter that a mask was meant all the same: ``unused`` when
+    the model makes one and does nothing with it, else the name of one that the script holds.
     """
 
     pad_id: int
@@ -101,6 +103,7 @@ class PaddingProbe(Evidence):
     pads: float
     reals: float
     attention: AttentionCall | None
+    known: str = ""
 
 
 @dataclass(frozen=True)
