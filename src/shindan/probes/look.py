@@ -17,6 +17,7 @@ from shindan.core.finding import Where
 from shindan.core.reason import Reason
 from shindan.probes.alignment import Alignment, align, batch_first
 from shindan.probes.events import ForwardCall, LossCall
+from shindan.probes.names import special_ids
 from shindan.probes.trees import leaves, mapped
 from shindan.probes.untouched import set_rng_state
 
@@ -295,10 +296,7 @@ class Look:
     def pad(self) -> tuple[int, Tensor] | None:
         """(pad id, bool (B, T) True at padding), from the mask, else from constant runs.
 
-        Without a mask: an id that fills runs of two or more at one end of at least a quarter of
-        the rows (and at least three: text repeats a letter now and then), of different lengths,
-        and hardly occurs elsewhere (at most once a row: an end-of-text token that is also the
-        padding).
+        Without a mask: see :attr:`runs`.
         """
         ids = self.ids
         if self.mask is not None:
@@ -308,7 +306,29 @@ class Look:
             at = ids[~real]
             values, counts = at.unique(return_counts=True)
             return int(values[counts.argmax()]), ~real
-        return constant_runs(ids)
+        return self.runs
+
+    @cached_property
+    def runs(self) -> tuple[int, Tensor] | None:
+        """Constant runs at the ends of rows, unless the run itself names another id as padding.
+
+        Logs end with the same key several times over, and batches of one length hold no padding.
+        """
+        declared: set[int] = set()
+        for value, inside in _runs(self.ids):
+            declared = declared or self._declared_pads()
+            if not declared or value in declared:
+                return value, inside
+        return None
+
+    def _declared_pads(self) -> set[int]:
+        """Ids that the script, its vocabulary, a tokenizer or the embedding calls padding."""
+        rows, _, _ = max(self.fed, key=lambda f: f[0])
+        tables = [m for m in self.module.modules() if isinstance(m, nn.Embedding)]
+        own = {
+            m.padding_idx for m in tables if m.num_embeddings == rows and m.padding_idx is not None
+        }
+        return own | {number for role, number in special_ids(rows).all if role == "pad"}
 
     # -- doing it again ----------------------------------------------------------------------
 
@@ -406,7 +426,16 @@ class Look:
 
 
 def constant_runs(ids: Tensor) -> tuple[int, Tensor] | None:
-    """Padding without a mask: see :meth:`Look.pad`."""
+    """(id, bool (B, T)) of what looks like padding in the ids alone; see also :attr:`Look.runs`.
+
+    An id that fills runs of two or more at one end of at least a quarter of the rows (and at least
+    three: text repeats a letter now and then), of different lengths, and hardly occurs elsewhere
+    (at most once a row: an end-of-text token that is also the padding).
+    """
+    return next(_runs(ids), None)
+
+
+def _runs(ids: Tensor) -> Iterator[tuple[int, Tensor]]:
     for right in (True, False):
         edge = ids[:, -1] if right else ids[:, 0]
         run = (ids == edge[:, None]).int()
@@ -420,8 +449,7 @@ def constant_runs(ids: Tensor) -> tuple[int, Tensor] | None:
             enough = padded * 4 >= len(ids) and padded >= min(3, len(ids))
             varied = len((lengths * ended).unique()) > 1
             if enough and varied and outside <= min(len(ids), int(inside.sum()) // 3):
-                return int(value), inside
-    return None
+                yield int(value), inside
 
 
 def _same_ids(indices: Tensor, argument: Tensor) -> bool:

@@ -120,7 +120,7 @@ class Replay:
     @cached_property
     def pad(self) -> tuple[int, Tensor] | None:
         """(pad id, (B, T) True at padding); runs in the ids count when a mask is all ones."""
-        return self.look.pad or constant_runs(self.look.ids)
+        return self.look.pad or self.look.runs
 
     @cached_property
     def real(self) -> Tensor:
