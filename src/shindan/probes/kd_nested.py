@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from shindan.probes.events import ForwardCall
 from shindan.probes.kd_roots import IDS
 from shindan.probes.matching import Digest
+from shindan.probes.recorded import recorded
 from shindan.probes.trees import leaves
 
 MOST = 8
@@ -42,7 +42,7 @@ class Nested:
         ]
 
     def _returned(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        if not torch.compiler.is_compiling():
+        if not recorded():
             self._guarded("nested models", lambda: self._note(module, args, kwargs, output))
 
     def _note(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:

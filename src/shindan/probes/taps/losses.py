@@ -5,13 +5,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from shindan.probes.events import LossCall
 from shindan.probes.frames import where
 from shindan.probes.patching import Patches
+from shindan.probes.recorded import recorded
 from shindan.probes.session import Session
 
 WATCHED = (
@@ -37,7 +37,7 @@ def _wrapped(session: Session, name: str, original: Callable[..., Any]) -> Calla
     @functools.wraps(original)
     def loss(*args: Any, **kwargs: Any) -> Any:
         nonlocal inside
-        if torch.compiler.is_compiling() or inside:
+        if recorded() or inside:
             return original(*args, **kwargs)
         inside = True
         try:

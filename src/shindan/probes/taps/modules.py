@@ -7,6 +7,7 @@ from torch import nn
 
 from shindan.probes.events import ForwardCall
 from shindan.probes.patching import Patches
+from shindan.probes.recorded import recorded
 from shindan.probes.session import Session
 
 
@@ -17,12 +18,7 @@ def install(session: Session, patches: Patches) -> None:
 
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         nonlocal inside
-        if (
-            inside
-            or torch.compiler.is_compiling()
-            or not session.alive
-            or not _has_parameters(self)
-        ):
+        if inside or recorded() or not session.alive or not _has_parameters(self):
             return original(self, *args, **kwargs)
         inside = True
         try:
