@@ -5,7 +5,8 @@ weight against the labels' is measured from gradients (an author may have multip
 weight alpha * T**2 written by hand lies between 0.1 and 100 of the labels'; divided by V it lies
 V times lower. Between the two stands 4 / sqrt(V), for V from 16 on. For ``batchmean`` on
 (B, T, V) the sum over T remains: it is told when the KL outweighs the labels OUTWEIGHS times
-after T**2 is taken out, more than a weight of 0.9 against 0.1 gives.
+after T**2 is taken out, more than a weight of 0.9 against 0.1 gives. Without labels beside it the
+KL is held against one label of weight 1, and told as minor: an Adam makes up for a factor.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from statistics import median
 from shindan.core.check import Edit, check
 from shindan.core.evidence.distillation import DistillationLedger, Sample, Side, Term
 from shindan.core.example import Example
-from shindan.core.finding import Finding, Where
+from shindan.core.finding import Finding, Measure, Where
 
 OUTWEIGHS = 10.0
 LEAST = 2
@@ -47,9 +48,9 @@ def CHECK(ledger: DistillationLedger) -> Iterator[Finding]:
     for term in ledger.terms:
         ratios = [_ratio(s) for s in term.samples]
         known = [r for r in ratios if r is not None]
-        if term.kind != "kl_div" or len(known) < LEAST:
+        if term.kind != "kl_div":
             continue
-        found = _told(term, median(known))
+        found = _told(term, median(known)) if len(known) >= LEAST else _alone(term)
         if found is not None:
             yield found
 
@@ -61,13 +62,29 @@ def _ratio(s: Sample) -> float | None:
     return s.weight / s.hard_weight
 
 
-def _told(term: Term, ratio: float) -> Finding | None:
-    measured = {
+def _alone(term: Term) -> Finding | None:
+    """No labels beside the KL: by its own weight."""
+    weights = [s.weight for s in term.samples if s.weight and s.hard_weight is None]
+    if term.reduction != "mean" or len(weights) < max(LEAST, len(term.samples)):
+        return None
+    weight = median(weights)
+    if not 0 < weight < WRITTEN / sqrt(term.classes):
+        return None
+    where = Where(term.file, term.line)
+    return Finding(_measured(term, weight), where, severity="minor", variant="alone")
+
+
+def _measured(term: Term, ratio: float) -> dict[str, Measure]:
+    return {
         "classes": term.classes,
         "ratio": ratio,
         "meant": ratio * term.classes,
         "positions": term.samples[-1].rows // term.shape[0],
     }
+
+
+def _told(term: Term, ratio: float) -> Finding | None:
+    measured = _measured(term, ratio)
     where = Where(term.file, term.line)
     if term.reduction == "mean" and ratio < WRITTEN / sqrt(term.classes):
         return Finding(measured, where)
@@ -89,10 +106,12 @@ def _ledger(reduction: str, weight: float, hard: float | None, *shape: int) -> D
 SICK = (
     Example((_ledger("mean", 0.04, 0.5, 64, 50),), finds=({"classes": 50, "ratio": 0.08},)),
     Example((_ledger("batchmean", 64.0, 0.5, 8, 128, 50),), finds=({"positions": 128},)),
+    Example((_ledger("mean", 0.02, None, 64, 50),), finds=({"classes": 50, "ratio": 0.02},)),
 )
 HEALTHY = (
     Example((_ledger("batchmean", 2.0, 0.5, 64, 50),)),
     Example((_ledger("mean", 2.0, 0.5, 64, 50),)),  # multiplied by V again
-    Example((_ledger("mean", 0.04, None, 64, 50),)),  # nothing to weigh it against
+    Example((_ledger("batchmean", 1.0, None, 64, 50),)),  # alone, per row
+    Example((_ledger("mean", 1.0, None, 64, 50),)),  # alone, multiplied by V again
     Example((_ledger("batchmean", 1.0, 0.5, 8, 128, 50),)),  # divided by T by hand
 )

@@ -38,7 +38,7 @@ def CHECK(embedding: EmbeddingSum) -> Iterator[Finding]:
     like_bert = embedding.tables >= 3 or "bert" in embedding.model.lower()
     if size is None or not like_bert or not embedding.same_position:
         return
-    if TINY <= size <= HUGE:
+    if TINY <= size <= HUGE or size != size:
         return
     yield Finding(
         measured={"rms": size, "tables": embedding.tables, "model": embedding.model},
@@ -55,6 +55,8 @@ HEALTHY = (
     Example(evidence=(_sum(None),)),
     # Of unit size without a norm.
     Example(evidence=(_sum(1.7),)),
+    # A run that is NaN from the start.
+    Example(evidence=(_sum(float("nan")),)),
     # A causal post-LN model.
     Example(evidence=(_sum(0.035, "GPT", masked=False),)),
     # Vaswani's encoder: tokens and positions, no norm.

@@ -53,6 +53,8 @@ def CHECK(test: StepTest, curve: Curve, ledger: ParamLedger) -> Iterator[Finding
     values = losses(curve)
     if main is None or not main.scale_free or not early or len(rates) <= EARLY:
         return
+    if not values:
+        return  # NaN throughout
     per_update = max(1, len(values) // len(rates))
     head = values[: EARLY * per_update]
     worst = max(head[per_update:], default=0.0)
@@ -92,4 +94,6 @@ HEALTHY = (
     Example(evidence=(_FINE, _curve(_CALM, warm=False), _ADAM)),
     Example(evidence=(_OVER, _curve(_CALM, warm=False), _ADAM)),
     Example(evidence=(_OVER, _curve(_SPIKED, warm=True), _ADAM)),
+    # NaN throughout
+    Example(evidence=(_OVER, _curve([float("nan")] * 40, warm=False), _ADAM)),
 )
