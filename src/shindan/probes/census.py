@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import BatchSampler
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.rows import RowOrder, RowRepeats
@@ -27,6 +26,7 @@ from shindan.probes.look import LANGUAGE, Look, NoReplay, constant_runs
 from shindan.probes.names import source
 from shindan.probes.probe import Probe
 from shindan.probes.rows.landing import Ints, Landing
+from shindan.probes.rows.loaders import LoaderKind, kind_of
 from shindan.probes.rows.overlap import Overlap
 from shindan.probes.rows.places import Place, evaluation_place
 from shindan.probes.rows.reading import Origin, Reading, input_ids, targets_of
@@ -68,7 +68,7 @@ class Census(Probe):
         self.drawn: Origin | None = None
         self.loaders: list[weakref.ref[Any]] = []
         self.drawn_at: dict[int, Where] = {}
-        self.kinds: dict[int, tuple[str | None, bool, bool]] = {}
+        self.kinds: dict[int, LoaderKind] = {}
         self.pad: int | None = None
         self.pad_known = False
         self.tries = 0
@@ -87,7 +87,7 @@ class Census(Probe):
         number = self._number(event.loader)
         if number not in self.drawn_at:
             self.drawn_at[number] = where()
-            self.kinds[number] = _kind(event.loader)
+            self.kinds[number] = kind_of(event.loader)
         self.drawn = Origin(number, event.epoch, event.index)
 
     def _number(self, loader: Any) -> int:
@@ -270,7 +270,7 @@ class Census(Probe):
         repeated, followed = log.followed()
         variance = log.variance()
         at = self.drawn_at.get(loader, NOWHERE)
-        sampler, map_style, _ = self.kinds.get(loader, (None, None, False))
+        kind = self.kinds.get(loader)
         return RowOrder(
             batches=len(log.hashes),
             rows=log.rows,
@@ -281,8 +281,9 @@ class Census(Probe):
             drift=variance.drift if variance else 0.0,
             groups=variance.groups if variance else 0,
             stream=log.stream(),
-            sampler=sampler,
-            map_style=map_style,
+            sampler=kind.sampler if kind else None,
+            map_style=kind.map_style if kind else None,
+            shuffles=kind.shuffles if kind else None,
             asked=self.asked,
             curriculum=_speaks_of("curriculum", at.file),
             file=at.file,
@@ -294,7 +295,7 @@ class Census(Probe):
         hashes, known = log.first_pass()
         beyond, entropy = log.weighed(self.counts.information, self.pad)
         counts = np.unique(hashes, return_counts=True)[1]
-        sampler, map_style, replacement = self.kinds.get(loader, (None, False, False))
+        kind = self.kinds.get(loader, LoaderKind())
         at = self.drawn_at.get(loader, NOWHERE)
         return RowRepeats(
             rows=len(hashes),
@@ -304,22 +305,13 @@ class Census(Probe):
             entropy=entropy,
             length=float(np.mean(np.concatenate(log.lengths))),
             scatter=scatter(counts),
-            pass_known=known and bool(map_style) and sampler in ONCE,
-            replacement=replacement,
+            pass_known=known and kind.map_style and kind.sampler in ONCE,
+            replacement=kind.replacement,
+            workers=kind.workers,
+            alike=log.alike(kind.workers),
             file=at.file,
             line=at.line,
         )
-
-
-def _kind(loader: Any) -> tuple[str | None, bool, bool]:
-    """(the sampler's class, map-style dataset, drawing with replacement) of a DataLoader."""
-    sampler = getattr(loader, "sampler", None)
-    batches = getattr(loader, "batch_sampler", None)
-    if type(batches) is not BatchSampler and batches is not None:
-        sampler = batches
-    map_style = hasattr(loader.dataset, "__getitem__") and hasattr(loader.dataset, "__len__")
-    name = type(sampler).__name__
-    return name, map_style, bool(getattr(sampler, "replacement", False))
 
 
 def _speaks_of(word: str, file: str | None) -> bool:

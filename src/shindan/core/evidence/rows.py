@@ -17,7 +17,8 @@ class RowOrder(Evidence):
     standard errors; ``drift`` the lag-1 autocorrelation of the batch means over ``groups``
     batches. ``stream`` is the share of rows that begin with the token which the row before them
     (in the batch, or in the batch before) was to predict last: contiguous text.
-    ``sampler`` and ``map_style`` describe the DataLoader; ``asked`` a setting named shuffle.
+    ``sampler`` and ``map_style`` describe the DataLoader; ``asked`` a setting named shuffle;
+    ``shuffles``: the sampler's own word on it (None: it says nothing).
     """
 
     batches: int
@@ -35,6 +36,7 @@ class RowOrder(Evidence):
     curriculum: bool = False
     file: str | None = None
     line: int | None = None
+    shuffles: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class RowRepeats(Evidence):
     the counts over what draws with replacement from equal rows would give (0: every row exactly
     as often; about 1: such draws; more: some rows far oftener). ``pass_known``: the pass is an
     epoch of a DataLoader over a map-style dataset; ``replacement``: its sampler replaces.
+    ``workers`` processes each read an iterable dataset; ``alike``: share of their turns in which
+    all of them handed out the same batch (None: too few turns, or no such workers).
     """
 
     rows: int
@@ -61,6 +65,8 @@ class RowRepeats(Evidence):
     replacement: bool = False
     file: str | None = None
     line: int | None = None
+    workers: int = 0
+    alike: float | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ REDRAWN = (0.7, 1.4)
 """``scatter`` of rows drawn with replacement (five standard errors at 500 different rows)."""
 MARGIN = 10.0
 """Nats by which a repeated row must be less likely than any coincidence (e^-10)."""
+TURNS = 4
+"""Turns of a loader's workers that can tell whether they read the same stream."""
 LEAST_GROUP = 4
 """Rows per group in the analysis of variance: smaller batches are joined."""
 _A, _B, _C, _D = (
@@ -181,6 +183,14 @@ class RowLog:
         """Do the counts of all rows scatter as draws with replacement from equal rows do?"""
         counts = np.unique(np.concatenate(self.hashes), return_counts=True)[1]
         return REDRAWN[0] < scatter(counts) < REDRAWN[1]
+
+    def alike(self, workers: int) -> float | None:
+        """Share of the workers' turns (one batch each) with the same batch from all of them."""
+        turns = len(self.hashes) // workers if workers > 1 else 0
+        if turns < TURNS:
+            return None
+        groups = (self.hashes[i * workers : (i + 1) * workers] for i in range(turns))
+        return sum(all(np.array_equal(g[0], h) for h in g[1:]) for g in groups) / turns
 
     def first_batches(self) -> int:
         """How many batches the first pass took."""
