@@ -13,6 +13,8 @@ from shindan.probes.attention_trace import AttentionTrace
 from shindan.probes.calls import recording
 
 D = 16
+BIAS = -2.0 * torch.arange(8.0).sub(torch.arange(8.0)[:, None]).abs()
+"""ALiBi's, (T, T)."""
 Scores = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -49,6 +51,10 @@ def traced(module: nn.Module) -> list[ScoreSite]:
             lambda q, k: torch.baddbmm(torch.zeros(2, 8, 8), q, k.mT, beta=0, alpha=0.25),
             0.25,
         ),
+        (lambda q, k: q @ k.mT / 4 + BIAS, 0.25),
+        (lambda q, k: (q @ k.mT + BIAS) / 4 - 2 * BIAS, 0.25),
+        (lambda q, k: (q @ k.mT).add_(BIAS), 1.0),
+        (lambda q, k: BIAS.expand(2, 8, 8) + q @ k.mT / 4, 0.25),
         (lambda q, k: q @ k.mT, 1.0),
         (lambda q, k: 4.0 * (q @ k.mT), 4.0),
     ],
@@ -58,6 +64,13 @@ def test_scale_is_followed(scores: Scores, scale: float) -> None:
     assert site.plain
     assert site.scale == pytest.approx(scale, rel=1e-6)
     assert (site.d_head, site.d_model) == (D, 32)
+
+
+def test_positions_added_to_scores_are_told_from_a_mask() -> None:
+    assert [s.biased for s in traced(Attention(lambda q, k: q @ k.mT + BIAS))] == [True]
+    assert [s.biased for s in traced(Attention(lambda q, k: q @ k.mT))] == [False]
+    mask = torch.zeros(8, 8).masked_fill(BIAS < -3, -torch.inf)
+    assert [s.biased for s in traced(Attention(lambda q, k: q @ k.mT + mask))] == [False]
 
 
 @pytest.mark.parametrize(

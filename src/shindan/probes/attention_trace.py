@@ -28,6 +28,7 @@ SAMPLE = 512
 """Scores compared before and after scaling."""
 AGREE = 0.2
 """Share of the finite samples that must show the same factor: a causal mask leaves a half."""
+ADDING = frozenset(("add", "add_", "iadd", "sub", "sub_", "isub"))
 LARGEST = 1e4
 """Scores beyond are masked ones."""
 ROTATION = (0.9, 1.6)
@@ -39,6 +40,7 @@ class Signal:
     """A projection, or scores, on its way to a softmax.
 
     ``factors`` the constants so far; ``plain`` false once anything learned or unknown took part.
+    ``bias`` is what was added to the scores of ``sample``, at the scale they have now.
     """
 
     width: int
@@ -49,6 +51,7 @@ class Signal:
     q_rms: float = math.nan
     k_rms: float = math.nan
     sample: Tensor | None = None
+    bias: Tensor | float = 0.0
     where: Where = NOWHERE
 
     @property
@@ -90,6 +93,8 @@ class AttentionTrace:
         elif call.name in NORMS:
             self.marks.put_all(call.result, replace(mark, plain=False))
         elif call.name in KEEPING:
+            if mark.scores and call.name in ADDING:
+                mark = self._biased(call, mark)
             self.marks.put_all(call.result, mark)
 
     def _scaled(self, call: Call, mark: Signal) -> Signal:
@@ -103,10 +108,29 @@ class AttentionTrace:
                 factor = 1 / factor if other is b else math.nan
             if factor == 1:
                 return mark
-            return replace(mark, factors=(*mark.factors, factor), where=call.where())
+            return replace(
+                mark,
+                factors=(*mark.factors, factor),
+                bias=mark.bias * factor,
+                where=call.where(),
+            )
         if isinstance(other, Tensor) and self._neutral(call, other, mark):
             return mark
         return replace(mark, plain=False)
+
+    def _biased(self, call: Call, mark: Signal) -> Signal:
+        """Scores to which a bias was added: relative positions, ALiBi, a mask of 0 and -inf.
+
+        Scores taken from a bias, and ``alpha``, are not followed: then what is seen does not
+        agree with what was computed, and is not judged.
+        """
+        operands = list(tensors((*call.args, *call.kwargs.values())))
+        own = next(i for i, t in enumerate(operands) if self.marks.get(t) is mark)
+        others = [t for i, t in enumerate(operands) if i != own]
+        if len(others) != 1 or operands[own].shape != call.result.shape:
+            return mark
+        sign = -1.0 if "sub" in call.name else 1.0
+        return replace(mark, bias=mark.bias + sign * _sample(others[0].expand(call.result.shape)))
 
     def _neutral(self, call: Call, other: Tensor, mark: Signal) -> bool:
         """A 0/1 mask on scores; a table of sines and cosines on projections."""
@@ -159,7 +183,8 @@ class AttentionTrace:
         first, second = self.marks.get(q), self.marks.get(k)
         if first is None or second is None:
             return
-        scale = call.kwargs.get("scale")
+        scale, mask = call.kwargs.get("scale"), call.get(3, "attn_mask")
+        added = isinstance(mask, Tensor) and mask.is_floating_point()
         own = q.shape[-1] ** -0.5 if scale is None else constant(scale)
         plain = first.plain and second.plain and own is not None
         if own is None:
@@ -170,6 +195,7 @@ class AttentionTrace:
             d_head=int(q.shape[-1]),
             q_rms=rms(q) / abs(first.scale),
             k_rms=rms(k) / abs(second.scale),
+            bias=_sample(mask) if added else 0.0,
             where=call.where(),
         )
         self._site(call, made, plain, fused=True)
@@ -186,6 +212,7 @@ class AttentionTrace:
                 k_rms=mark.k_rms,
                 plain=plain,
                 fused=fused,
+                biased=_varies(mark.bias),
                 file=mark.where.file,
                 line=mark.where.line,
             )
@@ -199,12 +226,21 @@ def _sample(t: Any) -> Tensor:
     return torch.as_tensor(flat[::step][:SAMPLE], dtype=torch.float32).clone()
 
 
+def _varies(bias: Tensor | float) -> bool:
+    """More than a mask's two values?"""
+    if not isinstance(bias, Tensor):
+        return False
+    return len(bias[bias.abs() < LARGEST].unique()) > 2
+
+
 def _agrees(mark: Signal, after: Tensor) -> bool:
-    """Do the scores before the softmax show the factor that the operations say?"""
+    """Do the scores before the softmax, less what was added, show the operations' factor?"""
     before = mark.sample
     if before is None or before.shape != after.shape:
         return False
-    open_ = after.isfinite() & (after.abs() < LARGEST) & (before.abs() > 1e-6)
+    open_ = (after.abs() < LARGEST) & (before.abs() > 1e-6)
+    after = after - mark.bias
+    open_ &= after.isfinite()
     n = int(open_.sum())
     if n < 8:
         return False

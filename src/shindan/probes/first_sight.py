@@ -14,6 +14,7 @@ from shindan.core.evidence.computed import InitialWeight, InitialWeights, TieWis
 from shindan.core.reason import Reason
 from shindan.probes.events import CheckpointEvent, ForwardCall, SettingsEvent
 from shindan.probes.look import plain
+from shindan.probes.origins import pretrained
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 from shindan.probes.wishes import wishes_in, wishes_of
@@ -124,10 +125,8 @@ class FirstSight(Probe):
             target = ref()
             if target is not None and any(id(p) in mine for p in target.parameters()):
                 return how
-        for module in root.modules():
-            name = getattr(getattr(module, "config", None), "_name_or_path", "")
-            if isinstance(name, str) and name:
-                return f"pretrained {name}"
+        if name := pretrained(root, self.session.fresh):
+            return f"pretrained {name}"
         if self.keys & {n for n, _ in root.named_parameters()}:
             return "torch.load"
         return ""

@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import sys
+from collections import UserDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType, ModuleType
@@ -29,6 +30,8 @@ _TEXTS = {
     "unk": ("[UNK]", "<unk>", "<UNK>", "<|unk|>", "UNK"),
 }
 DEEP = 2
+BATCH = 500
+"""Entries of a mapping above which it is data, not a configuration or a batch."""
 
 Found = set[tuple[str, int]]
 
@@ -78,13 +81,20 @@ def collates_by_library() -> bool:
 
 
 def flags() -> dict[str, bool]:
-    """Every boolean the script's modules and running functions hold by name (lower case)."""
+    """Every boolean the script's modules and running functions hold by name (lower case).
+
+    Also one level down: in a configuration object, class or mapping of theirs.
+    """
     found: dict[str, bool] = {}
+    inner: dict[str, bool] = {}
     for held in _namespaces():
         for name, value in list(held.items()):
             if isinstance(value, bool):
                 found[str(name).lower()] = value
-    return found
+            else:
+                inside = list(_inside(value).items())
+                inner |= {str(n).lower(): v for n, v in inside if isinstance(v, bool)}
+    return inner | found
 
 
 def flat(values: Any, deep: int = 3) -> Iterator[tuple[str, Any]]:
@@ -99,8 +109,7 @@ def tensors_named(pattern: re.Pattern[str]) -> Iterator[tuple[str, Tensor]]:
     """Tensors that the script holds under such a name, in a variable or in a mapping (a batch)."""
     for held in _namespaces():
         for name, value in list(held.items()):
-            inside = value.items() if isinstance(value, Mapping) else ((name, value),)
-            for key, item in inside:
+            for key, item in ((name, value), *_inside(value).items()):
                 if isinstance(item, Tensor) and isinstance(key, str) and pattern.search(key):
                     yield key, item
 
@@ -193,6 +202,20 @@ def _vocabulary(table: dict[Any, Any], found: Found) -> None:
             number = dict.get(table, text)  # a lazy table of the user's may answer `get` otherwise
             if type(number) is int:
                 found.add((role, number))
+
+
+def _inside(value: Any) -> Mapping[Any, Any]:
+    """What a mapping, a class or an object of the script holds; nothing of a module.
+
+    A mapping's own methods are not called: a library's lazy table would import its models.
+    """
+    if isinstance(value, UserDict):
+        value = value.data
+    if isinstance(value, dict):
+        return dict(dict.items(value)) if dict.__len__(value) <= BATCH else {}
+    if isinstance(value, type):
+        return vars(value)
+    return {} if isinstance(value, ModuleType) else _attributes(value)
 
 
 def _attributes(item: Any) -> dict[str, Any]:

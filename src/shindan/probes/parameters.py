@@ -15,6 +15,7 @@ from shindan.probes.events import CheckpointEvent, ForwardCall, OptimizerStep, S
 from shindan.probes.freshness import looks_random
 from shindan.probes.look import Look, NoReplay, plain
 from shindan.probes.names import flags, flat, spoken
+from shindan.probes.origins import pretrained
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session, parameters
 
@@ -192,9 +193,12 @@ class Parameters(Probe):
         for optimizer in (o for ref in self.session.optimizers if (o := ref()) is not None):
             for number, group in enumerate(optimizer.param_groups):
                 places.update((id(p), (optimizer, number)) for p in group["params"])
+        filled: dict[nn.Module, bool] = {}
         for root, module, name, parameter in self._trained():
             row = self._row(root, module, name, parameter, places.get(id(parameter)))
-            yield row, self._about(parameter)
+            if root not in filled:
+                filled[root] = bool(pretrained(root, self.session.fresh))
+            yield replace(row, loaded=filled[root]), self._about(parameter)
 
     def _row(
         self,
@@ -217,7 +221,6 @@ class Parameters(Probe):
             optimizer=owner.number if owner else None,
             group=place[1] if place else None,
             weight_decay=float(group.get("weight_decay") or 0.0),
-            loaded=bool(getattr(getattr(root, "config", None), "_name_or_path", "")),
         )
 
     def _label(self, root: nn.Module) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.labels import Meant, PromptCensus
@@ -11,7 +12,7 @@ from shindan.probes.label_sampling import Named, Sample
 from shindan.probes.labelled import Labelled
 from shindan.probes.labels import Labels
 from shindan.probes.look import Look
-from shindan.probes.names import flags, flat, words
+from shindan.probes.names import flags, flat, spoken, words
 from shindan.probes.probe import Probe
 from shindan.probes.prompt_marks import failed_rows, left_out, marker, spared, targets
 from shindan.probes.session import Session
@@ -27,6 +28,12 @@ UNWANTED = re.compile(
 )
 PROMPT_WORDS = {"prompt", "prompts", "instruction", "question", "query"}
 ANSWER_WORDS = {"response", "responses", "completion", "answer", "answers", "reply"}
+DELIBERATE = re.compile(
+    r"\b(full|whole|entire|all|every|both)\b.{0,24}\b(prompts?|inputs?|conversations?|sequences?)\b|"
+    r"prompts?,? (is |are )?included|includ(es|ing) (the )?prompts?",
+    re.IGNORECASE,
+)
+"""What an author writes who trains on prompts on purpose."""
 ALL = 0.98
 """Share of the labels of real tokens that count when nothing is left out."""
 ENOUGH = 100
@@ -44,14 +51,15 @@ class Prompts(Probe):
         self.marked: dict[tuple[Meant, str], list[int]] = {}
         self.asked: dict[str, bool] = {}
         self.words: set[str] = set()
+        self.deliberate = False
         self.found: PromptCensus | None = None
         self.because = Reason("labels-not-next")
 
     def on_settings(self, event: SettingsEvent) -> None:
         """Remember settings about prompts."""
         for name, value in flat(event.values):
-            if isinstance(value, bool):
-                self.asked[name.lower()] = value
+            if isinstance(value, (bool, int)) and value in (0, 1):
+                self.asked[name.lower()] = bool(value)
 
     def on_look(self, look: Look) -> None:
         """Count; the script's words are read in the early looks and the last."""
@@ -61,6 +69,7 @@ class Prompts(Probe):
         if look.update <= 8 or look.last:
             self.asked = flags() | self.asked
             self.words = words()
+            self.deliberate = spoken(DELIBERATE)
         for sample, batch in labels.fresh:
             self._lay(sample, batch)
         self.found = self._judged(labels)
@@ -107,7 +116,8 @@ class Prompts(Probe):
             if (UNWANTED if value else WANTED).fullmatch(last):
                 return census(0, "none", name)
         if stands and self.words & PROMPT_WORDS and self.words & ANSWER_WORDS:
-            return census(stands[1], "words", "", stands[0])
+            found = census(stands[1], "words", "", stands[0])
+            return replace(found, deliberate=self.deliberate)
         return census(0, "none")
 
     def evidence(self) -> Iterable[Evidence | Unavailable]:

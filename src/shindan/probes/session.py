@@ -71,6 +71,7 @@ class Session:
         )
         self.stepping: OptimizerStep | None = None
         self.schedulers: list[weakref.ref[Any]] = []
+        self.fresh: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.id_files: dict[str, str] = {}
         self._by_hand = ByHand()
         self._compiled_losses = CompiledLosses()

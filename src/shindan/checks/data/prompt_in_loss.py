@@ -36,7 +36,7 @@ def CHECK(prompts: PromptCensus) -> Iterator[Finding]:
 
     Training on inputs is a choice: it is major only where the batch, a setting or other rows say
     that the prompt was to be left out, and minor where rows merely look like prompt and answer in
-    a script that speaks of both.
+    a script that speaks of both (info, where it says that it trains on all of them).
     """
     if prompts.meant == "none":
         return
@@ -50,6 +50,8 @@ def CHECK(prompts: PromptCensus) -> Iterator[Finding]:
         "marker": -1 if prompts.marker is None else prompts.marker,
     }
     severity: Severity = "major" if prompts.meant in EVIDENT else "minor"
+    if prompts.deliberate:
+        severity = "info"
     variant = {"setting": "setting", "rows": "rows", "words": "words"}.get(prompts.meant, "")
     yield Finding(measured=measured, where=prompts.where, severity=severity, variant=variant)
 

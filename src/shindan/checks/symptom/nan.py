@@ -35,11 +35,14 @@ def CHECK(curve: Curve, first: FirstNonFinite | None) -> Iterator[Finding]:
         return
     update = event.update if event else min([m.update for m in bad] + [u.index for u in spoilt])
     last = event.chain[-1] if event and event.chain else None
+    losses, of = (event.batches, event.of) if event and event.of else (len(bad), len(curve.micro))
+    kept_out = not losses and not spoilt and event is not None and event.harm == "none"
+    variants = {"kept_out": kept_out, "traced": last is not None}
     yield Finding(
         measured={
             "update": update,
-            "losses": len(bad),
-            "of": len(curve.micro),
+            "losses": losses,
+            "of": of,
             "updates": len(spoilt),
             "seen_in": event.seen_in if event else ("loss" if bad else "gradient"),
             **({"operation": last.name, "phase": last.phase} if last else {}),
@@ -47,7 +50,7 @@ def CHECK(curve: Curve, first: FirstNonFinite | None) -> Iterator[Finding]:
         },
         where=last.where if last else NOWHERE,
         severity=event.severity if event else _severity(curve),
-        variant="traced" if last else "",
+        variant="_".join(v for v, on in variants.items() if on),
     )
 
 
@@ -80,6 +83,29 @@ SICK = (
         finds=({"update": 1, "losses": 2, "operation": "softmax", "phase": "forward"},),
     ),
     Example(evidence=(_curve(3.0, _NAN, _NAN, _NAN),), finds=({"update": 1, "losses": 3},)),
+    # the curve was thinned: the probe has counted all
+    Example(
+        evidence=(
+            _curve(3.0, _NAN),
+            FirstNonFinite(Event(9, 9, "loss", because="on-gpu", batches=80, of=90)),
+        ),
+        finds=({"losses": 80, "of": 90, "because": "on-gpu"},),
+    ),
+    # the script itself looked at the norm and made no update
+    Example(
+        evidence=(
+            _curve(3.0, 2.9, 2.8),
+            FirstNonFinite(Event(1, 1, "gradient", (_SOFTMAX,), harm="none", of=3)),
+        ),
+        finds=({"losses": 0, "updates": 0, "operation": "softmax"},),
+    ),
+    Example(
+        evidence=(
+            _curve(3.0, 2.9, 2.8),
+            FirstNonFinite(Event(1, 1, "gradient", because="outside", harm="none", of=3)),
+        ),
+        finds=({"losses": 0, "updates": 0, "because": "outside"},),
+    ),
     Example(evidence=(_curve(3.0, 2.9, norm=_NAN),), finds=({"updates": 2, "losses": 0},)),
 )
 HEALTHY = (

@@ -38,6 +38,8 @@ def CHECK(trend: LossTrend) -> Iterator[Finding]:
         return
     whole = trend.start - trend.best
     fell, certain = -trend.quarter.change, -trend.quarter.high
+    if whole <= 0:
+        return  # it never came below its beginning
     if fell < max(SHARE * whole, WORTH * trend.end) or certain < CERTAIN * whole:
         return
     yield Finding(
@@ -64,4 +66,10 @@ HEALTHY = (
     Example(evidence=(_trend(0.2, 0.05),)),
     Example(evidence=(_trend(0.5, 0.4),)),
     Example(evidence=(LossTrend("ce", 400, (4.0, 3.0, 2.0, 2.0), 0.05),)),
+    # blown up at first, and not yet back at its beginning
+    Example(
+        evidence=(
+            LossTrend("ce", 400, (2.0, 6.0, 5.0, 4.0), 0.05, quarter=Slope(-0.5, -0.6, -0.4, -9.0)),
+        )
+    ),
 )

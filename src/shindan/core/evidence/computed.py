@@ -13,7 +13,8 @@ class ScoreSite:
     the constants it is made of; ``d_head`` the contracted dimension, ``d_model`` the width the
     queries were projected from; ``q_rms`` and ``k_rms`` the projections before any scaling.
     ``plain`` is false when something else took part (learned temperature, norms, an unknown
-    operation): then ``scale`` says nothing. ``fused`` for scaled_dot_product_attention.
+    operation): then ``scale`` says nothing. ``fused`` for scaled_dot_product_attention, ``biased``
+    when more than a mask was added to the scores (relative positions).
     """
 
     module: str
@@ -27,6 +28,7 @@ class ScoreSite:
     fused: bool = False
     file: str | None = None
     line: int | None = None
+    biased: bool = False
 
 
 @dataclass(frozen=True)

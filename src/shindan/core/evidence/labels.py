@@ -163,7 +163,8 @@ class PromptCensus(Evidence):
     """Counted labels that belong to a prompt.
 
     ``meant`` and ``name``: what shows it to be a prompt (:data:`Meant`); ``marker``: the id that
-    stands once in nearly every row between prompt and answer.
+    stands once in nearly every row between prompt and answer; ``deliberate``: the script's
+    sources say that all of a row is trained on.
     """
 
     rows: int
@@ -173,3 +174,4 @@ class PromptCensus(Evidence):
     name: str = ""
     marker: int | None = None
     where: Where = NOWHERE
+    deliberate: bool = False

@@ -36,6 +36,7 @@ def tapped(session: Session) -> Iterator[None]:
     loading.install_loader(session, patches)
     arrays.install(session, patches)
     loading.install_checkpoints(session, patches)
+    loading.install_making(session, patches)
     loading.install_schedulers(session, patches)
     settings.install_readers(session, patches)
     settings.install_speech(session, patches)

@@ -1,5 +1,6 @@
 """DataLoaders, checkpoints, schedulers."""
 
+import functools
 import weakref
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.utils.data import dataloader as loading
 
 from shindan.probes.events import BatchEvent, CheckpointEvent
 from shindan.probes.frames import where
+from shindan.probes.origins import MADE, fills
 from shindan.probes.patching import Patches
 from shindan.probes.session import Session
 
@@ -97,6 +99,22 @@ def install_checkpoints(session: Session, patches: Patches) -> None:
     patches.set(nn.Module, "load_state_dict", into_module)
     patches.set(Optimizer, "load_state_dict", into_optimizer)
     patches.set(LRScheduler, "load_state_dict", into_scheduler)
+
+
+def install_making(session: Session, patches: Patches) -> None:
+    """Remember the tables and linear maps that the run makes from nothing: ``session.fresh``."""
+    for kind in MADE:
+        patches.set(kind, "__init__", _making(kind.__init__, session))
+
+
+def _making(built: Any, session: Session) -> Any:
+    @functools.wraps(built)
+    def init(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+        built(self, *args, **kwargs)
+        if session.alive:
+            session.guarded("made", lambda: None if fills() else session.fresh.add(self))
+
+    return init
 
 
 def install_schedulers(session: Session, patches: Patches) -> None:

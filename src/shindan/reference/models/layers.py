@@ -1,0 +1,108 @@
+"""What more than one of the models is made of: attention, and the linear layers of "Phase 8"."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention (Vaswani et al. 2017, section 3.2) around two given projections.
+
+    ``qkv`` makes queries, keys and values in one product (H to 3H), ``out`` mixes the heads
+    (H to H). PyTorch chooses the kernel; the probabilities are never held where it can help it.
+    """
+
+    def __init__(self, qkv: nn.Module, out: nn.Module, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.qkv, self.out, self.heads, self.dropout = qkv, out, heads, dropout
+
+    def project(
+        self, x: Float[Tensor, "batch length hidden"]
+    ) -> tuple[
+        Float[Tensor, "batch heads length width"],
+        Float[Tensor, "batch heads length width"],
+        Float[Tensor, "batch heads length width"],
+    ]:
+        """Queries, keys and values of every head; their scores are q @ k.T / sqrt(width)."""
+        qkv: Tensor = self.qkv(x)
+        q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch length hidden"],
+        mask: Bool[Tensor, "batch 1 #length length"]
+        | Float[Tensor, "batch 1 #length length"]
+        | None = None,
+        causal: bool = False,
+    ) -> Float[Tensor, "batch length hidden"]:
+        """What every position gathers from those it may see.
+
+        ``mask``: true where a query (row) may see a key (column); a mask of floats is *added* to
+        the scores. ``causal`` forbids the future without a mask having to be built.
+        """
+        q, k, v = self.project(x)
+        dropout = self.dropout if self.training else 0.0
+        gathered = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal
+        )
+        mixed: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
+        return mixed
+
+
+def ternary(weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """The weights as -s, 0 or +s, s their mean magnitude (Ma et al. 2024, "1.58 bits", section 2).
+
+    Rounding has no useful gradient, so backward passes it straight through to ``weight``
+    (Bengio et al. 2013). A tensor that is all zeros stays so.
+    """
+    scale = weight.detach().abs().mean().clamp(min=1e-5)
+    rounded = (weight / scale).round().clamp(-1, 1) * scale
+    return weight + (rounded - weight).detach()
+
+
+class TernaryLinear(nn.Linear):
+    """A linear layer that computes with :func:`ternary` weights and trains the ones behind them."""
+
+    def forward(self, x: Float[Tensor, "*rows width"]) -> Float[Tensor, "*rows out"]:
+        """``x`` times the rounded weights, plus the bias as it is."""
+        return F.linear(x, ternary(self.weight), self.bias)
+
+
+class LowRankLinear(nn.Module):
+    """A linear layer whose matrix is a product through ``rank`` numbers: (in + out) x rank weights.
+
+    With ``parts`` (queries, keys, values) each part of the outputs has its own ``rank`` numbers.
+    """
+
+    def __init__(
+        self, width: int, out: int, rank: int, parts: int = 1, is_ternary: bool = False
+    ) -> None:
+        super().__init__()
+        self.is_ternary = is_ternary
+        self.down = nn.Parameter(torch.empty(parts * rank, width))
+        self.up = nn.Parameter(torch.empty(parts, out // parts, rank))
+        self.bias = nn.Parameter(torch.zeros(out))
+
+    def forward(self, x: Float[Tensor, "*rows width"]) -> Float[Tensor, "*rows out"]:
+        """``x`` down to ``rank`` numbers for each part, and up again."""
+        down: Tensor = ternary(self.down) if self.is_ternary else self.down
+        up: Tensor = ternary(self.up) if self.is_ternary else self.up
+        narrow = F.linear(x, down).unflatten(-1, (up.shape[0], up.shape[2]))
+        return torch.einsum("...pr,por->...po", narrow, up).flatten(-2) + self.bias
+
+
+def initialise(layer: nn.Module, std: float) -> None:
+    """Weights N(0, std), biases zero; the product of a low-rank layer gets that std as a whole."""
+    if isinstance(layer, LowRankLinear):
+        width, rank = layer.down.shape[1], layer.up.shape[2]
+        nn.init.normal_(layer.down, std=1 / math.sqrt(width))  # keeps the scale of its input
+        nn.init.normal_(layer.up, std=std * math.sqrt(width / rank))
+        nn.init.zeros_(layer.bias)
+    elif isinstance(layer, nn.Linear | nn.Embedding):
+        nn.init.normal_(layer.weight, std=std)
+        if isinstance(layer, nn.Linear) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)
