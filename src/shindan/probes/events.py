@@ -176,6 +176,17 @@ class CheckpointEvent:
 
 
 @dataclass(eq=False)
+class CheckpointedCall:
+    """A training call of reentrant gradient checkpointing.
+
+    ``asked``: some tensor among its inputs requires a gradient; without one it returns none.
+    """
+
+    asked: bool
+    where: Where
+
+
+@dataclass(eq=False)
 class SettingsEvent:
     """Configuration that was read: ``kind`` argparse, yaml, json; ``values`` flat or nested.
 

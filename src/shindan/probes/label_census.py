@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shindan.core.evidence.labels import Corruption, SpecialShare
+from shindan.core.evidence.labels import Corruption, RowStarts, SpecialShare
 from shindan.core.finding import Where
 from shindan.probes.labelled import IGNORE, Labelled, Related, end_runs, originals
 from shindan.probes.names import Found
+
+ROWS, SHORTEST = 16, 6
+"""Rows, and tokens in one, that tell how rows begin."""
+ALWAYS = 0.95
+BEGINNING = ("bos", "sos", "cls")
 
 
 def padding_counted(batch: Labelled) -> int:
@@ -41,6 +46,32 @@ def dropped(batch: Labelled, lag: int, value: int) -> tuple[int, int]:
     x, y = batch.ids[:, lag:], batch.labels[:, : t - lag]
     gone = (x == value) & (y == IGNORE) & inside[:, lag:]
     return int(gone.sum()), int(inside.sum())
+
+
+def starts(batches: Sequence[Labelled], names: Found, where: Where) -> RowStarts | None:
+    """How these rows begin; None when they are few, or do not begin with one token."""
+    whole = [row[~pad] for b in batches for row, pad in zip(b.ids, b.padding, strict=True)]
+    rows = [row for row in whole if len(row) >= SHORTEST]
+    if len(rows) < ROWS:
+        return None
+    values, counts = torch.stack([row[0] for row in rows]).unique(return_counts=True)
+    first, n = int(values[counts.argmax()]), int(counts.max())
+    if n < ALWAYS * len(rows):
+        return None
+    runs = torch.stack([(row == first).int().cumprod(0).sum() for row in rows])
+    lengths, shares = runs.unique(return_counts=True)
+    run = int(lengths[shares.argmax()])
+    every = sum(int((row == first).sum()) for row in rows)
+    said = sorted(role for role, number in names if number == first and role in BEGINNING)
+    return RowStarts(
+        len(rows),
+        first,
+        run,
+        int(shares.max()),
+        every - int(runs.sum()),
+        said[0] if said else "",
+        where,
+    )
 
 
 @dataclass(frozen=True)

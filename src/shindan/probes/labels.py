@@ -13,6 +13,7 @@ from shindan.core.evidence.labels import (
     LabelCensus,
     LagShare,
     Objective,
+    RowStarts,
 )
 from shindan.core.finding import NOWHERE, Where
 from shindan.core.reason import Reason
@@ -135,6 +136,9 @@ class Labels(Probe):
         related = self.related = relate(self.batches)
         self._see(look)
         self.found = [self._objective(related), self._census(related)]
+        begun = census.starts(self.batches, self.names.all, self.where)
+        if begun is not None:
+            self.found.append(begun)
         if pad is not None:
             self.found.append(self._ends(pad))
         if related.relation == "masked":
@@ -255,6 +259,8 @@ class Labels(Probe):
         for kind in (Objective, LabelCensus):
             if kind not in kinds and (kind is Objective or self.crash is None):
                 yield Unavailable(kind.__name__, self.because)
+        if RowStarts not in kinds:
+            yield Unavailable("RowStarts", Reason("no-whole-rows") if kinds else self.because)
         if EndOfText not in kinds:
             yield Unavailable(
                 "EndOfText", Reason("no-padding-recognised") if kinds else self.because

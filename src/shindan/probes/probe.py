@@ -7,6 +7,7 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.probes.events import (
     BackwardCall,
     BatchEvent,
+    CheckpointedCall,
     CheckpointEvent,
     ClipCall,
     ForwardCall,
@@ -77,6 +78,9 @@ class Probe:
 
     def on_checkpoint(self, event: CheckpointEvent) -> None:
         """A checkpoint was saved or loaded."""
+
+    def on_checkpointed(self, call: CheckpointedCall) -> None:
+        """A part of the model was called under reentrant gradient checkpointing."""
 
     def on_settings(self, event: SettingsEvent) -> None:
         """Configuration was read."""

@@ -27,9 +27,7 @@ def CHECK(scaling: LossScaling) -> Iterator[Finding]:
         yield Finding({"count": scaling.bf16, "scale": scaling.scale}, scaling.where)
 
 
-SICK = Example(
-    evidence=(LossScaling(40, 40, 65536.0),), finds=({"count": 40, "scale": 65536.0},)
-)
+SICK = Example(evidence=(LossScaling(40, 40, 65536.0),), finds=({"count": 40, "scale": 65536.0},))
 HEALTHY = (
     Example(evidence=(LossScaling(40, 0, 65536.0),)),
     # fp16 in one part of the model

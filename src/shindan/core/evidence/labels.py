@@ -95,6 +95,24 @@ class EndOfText(Evidence):
 
 
 @dataclass(frozen=True)
+class RowStarts(Evidence):
+    """How rows begin: all but a few of ``rows`` with the token ``id``.
+
+    ``run``: how often it stands there, one after the other, in ``same`` of the rows (the
+    commonest number); ``elsewhere``: how many of it stand further on; ``name``: what the run
+    calls it (bos, cls, ...; empty: it has no name for it).
+    """
+
+    rows: int
+    id: int
+    run: int
+    same: int
+    elsewhere: int
+    name: str = ""
+    where: Where = NOWHERE
+
+
+@dataclass(frozen=True)
 class SpecialShare:
     """A special id: how often it stands in the text and how often it is a counted label.
 

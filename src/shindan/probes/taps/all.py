@@ -11,6 +11,7 @@ from shindan.probes.session import Session
 from shindan.probes.taps import (
     arrays,
     backward,
+    checkpointing,
     clipping,
     hooks,
     loading,
@@ -33,6 +34,7 @@ def tapped(session: Session) -> Iterator[None]:
     losses.install(session, patches)
     clipping.install(session, patches, scaled)
     hooks.install(session, patches, scaled)
+    checkpointing.install(session, patches)
     loading.install_loader(session, patches)
     arrays.install(session, patches)
     loading.install_checkpoints(session, patches)
