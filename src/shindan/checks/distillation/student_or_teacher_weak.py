@@ -101,5 +101,5 @@ HEALTHY = (
     Example(evidence=(_ledger(moved=True), _teaching((2.8, 2.7), (2.7, 2.6)), _LINES)),
     # too early, or too few labels, to say
     Example(evidence=(_ledger(1, 2), _teaching((2.8, 2.7)), _LINES)),
-    Example(evidence=(_ledger(), _teaching((2.8, 2.7), labels=22), _LINES)),
+    Example(evidence=(_ledger(), _teaching((2.6, 2.5), labels=22), _LINES)),
 )
