@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all lint bench docs clean
+.PHONY: demo test test-all lint bench docs matrix clean
 
 demo: $(STAMP)
 	$(BIN)/shindan demo
@@ -27,6 +27,10 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/build.py
+
+# What was found in every run is written anew; read the diff of tests/run/matrix.txt.
+matrix: $(STAMP)
+	SHINDAN_GOLDEN=write $(BIN)/pytest -n 2 -m "" tests/run/test_faults.py tests/run/test_healthy.py
 
 clean:
 	rm -rf $(VENV) .shindan shindan-demo build src/*.egg-info

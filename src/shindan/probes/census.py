@@ -1,6 +1,6 @@
 """What the run reads: counts of tokens, order and repeats of rows, overlap of splits."""
 
-import sys
+import re
 import time
 import weakref
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ from shindan.probes.events import (
 )
 from shindan.probes.frames import where
 from shindan.probes.look import LANGUAGE, Look, NoReplay, constant_runs
-from shindan.probes.names import source
+from shindan.probes.names import spoken
 from shindan.probes.probe import Probe
 from shindan.probes.rows.landing import Ints, Landing
 from shindan.probes.rows.loaders import LoaderKind, kind_of
@@ -41,6 +41,12 @@ PAD_TRIES = 8
 FREE_SECONDS = 0.3
 SHARE = 0.005
 """Host time for reading: FREE_SECONDS plus this share of the run."""
+PLANNED = re.compile(
+    r"curriculum|easy[ _-]to[ _-]hard|roll[ _-]?outs?\b|on[ _-]policy|policy[ _-]gradient|"
+    r"reinforce(?!d by)|\b(grpo|ppo)\b",
+    re.IGNORECASE,
+)
+"""Words of an author whose batches are alike on purpose: ordered, or written by the model."""
 ONCE = (
     "SequentialSampler",
     "RandomSampler",
@@ -79,6 +85,7 @@ class Census(Probe):
         self.spent = 0.0
         self.evaluations = 0
         self.training_loaders: set[int] = set()
+        self.planned = False
 
     # -- what is heard ------------------------------------------------------------------------
 
@@ -117,7 +124,8 @@ class Census(Probe):
             self.evaluations += 1
             if self.evaluations > EVALUATIONS:
                 return
-            place = evaluation_place()
+            loader = self.loaders[self.drawn.loader]() if self.drawn is not None else None
+            place = evaluation_place(loader)
         reading = Reading(
             classes=classes,
             train=None if call.grad else False,
@@ -160,7 +168,8 @@ class Census(Probe):
         self.landing.pump()
 
     def on_look(self, look: Look) -> None:
-        """The look knows padding and layout better."""
+        """The look knows padding and layout better; the script speaks of its plan."""
+        self.planned = self.planned or spoken(PLANNED)
         try:
             pad = look.pad
             self.batch_first, self.certain = look.first_is_batch, True
@@ -285,7 +294,7 @@ class Census(Probe):
             map_style=kind.map_style if kind else None,
             shuffles=kind.shuffles if kind else None,
             asked=self.asked,
-            curriculum=_speaks_of("curriculum", at.file),
+            curriculum=self.planned,
             file=at.file,
             line=at.line,
         )
@@ -312,10 +321,3 @@ class Census(Probe):
             file=at.file,
             line=at.line,
         )
-
-
-def _speaks_of(word: str, file: str | None) -> bool:
-    """Does the user's file name this word?"""
-    if file is None or file not in {getattr(m, "__file__", None) for m in sys.modules.values()}:
-        return False
-    return word in source(file).lower()

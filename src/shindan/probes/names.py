@@ -122,10 +122,10 @@ def spoken(pattern: re.Pattern[str]) -> bool:
     )
     files = {m.__file__ for m in list(sys.modules.values()) if _is_user_module(m)}
     own = [f for f in files if isinstance(f, str) and os.path.abspath(f).startswith(homes)]
-    return any(pattern.search(source(f)) for f in own)
+    return any(pattern.search(_source(f)) for f in own)
 
 
-def source(file: str) -> str:
+def _source(file: str) -> str:
     """The text of a source file; empty when it cannot be read."""
     try:
         with open(file, encoding="utf-8", errors="ignore") as f:

@@ -7,6 +7,7 @@ nothing that is of use here, whatever it was meant to know. The line comes from 
 the run.
 """
 
+import math
 from collections.abc import Iterator
 
 from shindan.core.check import Edit, check
@@ -16,9 +17,12 @@ from shindan.core.evidence.teaching import Teaching, TeachingPoint
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Where
 
-LEAST = 2
-LATE = 5
-"""Updates after which the student is no more the one it began as."""
+SPREAD = 1.0
+"""Standard deviation from label to label, nats: guesses near uniform have hardly any."""
+ERRORS = 2.0
+"""Standard errors above the line."""
+STARTED = 10
+"""Calls of the loss after which a teacher that learns, too, would have moved."""
 
 
 @check(
@@ -35,15 +39,17 @@ LATE = 5
     ),
 )
 def CHECK(ledger: DistillationLedger, teaching: Teaching, lines: DataLines) -> Iterator[Finding]:
-    """A fixed teacher that is above the unigram line, and above its student, at every look."""
+    """A fixed teacher above the unigram line, and above its student, at every look."""
     points = teaching.points
     term = _term(ledger, teaching.root)
     teacher = ledger.root(teaching.root)
-    if term is None or teacher is None or teacher.moved or len(points) < LEAST:
+    if term is None or teacher is None or teacher.moved:
         return
-    if points[-1].update < LATE:
+    labels = sum(p.labels for p in points)
+    above = sum(p.teacher * p.labels for p in points) / labels - lines.unigram
+    if term.samples[-1].call < STARTED or above < ERRORS * SPREAD / math.sqrt(labels):
         return
-    if all(p.teacher >= max(p.student, lines.unigram) for p in points):
+    if all(p.teacher >= p.student for p in points):
         last = points[-1]
         yield Finding(
             measured={
@@ -67,15 +73,17 @@ def _term(ledger: DistillationLedger, root: int) -> Term | None:
     return None
 
 
-def _ledger(moved: bool = False) -> DistillationLedger:
-    samples = tuple(Sample(n, 0.5, 64, Side(True, 1), Side(False, 0), 0.1) for n in (1, 2, 5, 12))
+def _ledger(*calls: int, moved: bool = False) -> DistillationLedger:
+    calls = calls or (1, 2, 5, 12)
+    samples = tuple(Sample(n, 0.5, 64, Side(True, 1), Side(False, 0), 0.1) for n in calls)
     term = Term("kl_div", "batchmean", False, (64, 50), 20, samples)
     return DistillationLedger((term,), (Root(0, "T", 900, moved=moved), Root(1, "S", 90)))
 
 
-def _teaching(*losses: tuple[float, float]) -> Teaching:
+def _teaching(*losses: tuple[float, float], labels: int = 200) -> Teaching:
     """(teacher, student) at updates 2, 8, 32, ..."""
-    return Teaching(0, tuple(TeachingPoint(2 * 4**i, *both, 200) for i, both in enumerate(losses)))
+    points = (TeachingPoint(2 * 4**i, *both, labels) for i, both in enumerate(losses))
+    return Teaching(0, tuple(points))
 
 
 _LINES = DataLines(16, 2.773, 2.773, 2.346, None, 9999)
@@ -91,6 +99,7 @@ HEALTHY = (
     Example(evidence=(_ledger(), _teaching((2.2, 1.8), (2.2, 1.7)), _LINES)),
     # an average of the student itself, or a peer, that learns beside it
     Example(evidence=(_ledger(moved=True), _teaching((2.8, 2.7), (2.7, 2.6)), _LINES)),
-    # too early to say
-    Example(evidence=(_ledger(), _teaching((2.8, 2.7)), _LINES)),
+    # too early, or too few labels, to say
+    Example(evidence=(_ledger(1, 2), _teaching((2.8, 2.7)), _LINES)),
+    Example(evidence=(_ledger(), _teaching((2.6, 2.5), labels=22), _LINES)),
 )

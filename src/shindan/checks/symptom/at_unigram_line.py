@@ -43,7 +43,11 @@ TOLERANCE = 0.05
     ),
 )
 def CHECK(curve: Curve, lines: DataLines, use: ContextUse | None) -> Iterator[Finding]:
-    """The last quarter of the run lies on the unigram line, is flat, and answers are the same."""
+    """The last quarter of the run lies on the unigram line, is flat, and answers are the same.
+
+    Masked objectives rest there for long before they learn (BERT: thousands of updates), and with
+    a large vocabulary so do others: short runs of them are told as minor.
+    """
     end = plateau(curve)
     large = lines.classes > LARGE
     if (
@@ -62,7 +66,7 @@ def CHECK(curve: Curve, lines: DataLines, use: ContextUse | None) -> Iterator[Fi
         return
     if abs(end.level - lines.unigram) > TOLERANCE or lines.uniform_used - lines.unigram < TOLERANCE:
         return
-    sure = curve.total_updates >= (2000 if large else 200)
+    sure = curve.total_updates >= (2000 if large or lines.bigram is None else 200)
     yield Finding(
         {
             "loss": round(end.level, 4),

@@ -18,6 +18,7 @@ class RowOrder(Evidence):
     batches. ``stream`` is the share of rows that begin with the token which the row before them
     (in the batch, or in the batch before) was to predict last: contiguous text.
     ``sampler`` and ``map_style`` describe the DataLoader; ``asked`` a setting named shuffle;
+    ``curriculum``: the script speaks of an order that is meant (or of rows its model writes);
     ``shuffles``: the sampler's own word on it (None: it says nothing).
     """
 

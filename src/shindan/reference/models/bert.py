@@ -138,14 +138,21 @@ class MaskedLM(nn.Module):
     ) -> list[Float[Tensor, "batch length hidden"]]:
         """The embeddings and what each layer makes of them: layers + 1 tensors, for distillation.
 
-        The last is not yet normalised under pre-LN. The attention of layer i can be had again
-        from state i: ``layers[i].attention.project(layers[i].attention_input(states[i]))``.
+        The last is not yet normalised under pre-LN.
         """
         visible = self.visible(mask)
         states: list[Tensor] = [self.embeddings(ids, types)]
         for layer in self.layers:
             states.append(layer(states[-1], visible))
         return states
+
+    def projections(
+        self, layer: int, state: Float[Tensor, "batch length hidden"]
+    ) -> tuple[Float[Tensor, "batch heads length width"], ...]:
+        """Queries, keys and values in ``layer``, again from its input ``hidden_states[layer]``."""
+        chosen = self.layers[layer]
+        assert isinstance(chosen, EncoderLayer)
+        return chosen.attention.project(chosen.attention_input(state))
 
     def head(self, hidden: Float[Tensor, "*rows hidden"]) -> Float[Tensor, "*rows vocabulary"]:
         """Logits of any rows of hidden states; only the rows that have a label need it."""

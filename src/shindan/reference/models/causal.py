@@ -41,7 +41,11 @@ class CausalConfig:
 
 
 def phase8(vocab_size: int = 50_257) -> CausalConfig:
-    """What the logs of "Phase 8" say of its shape: d 4096, 48 layers, rank 16, ternary, 512 ids."""
+    """The shape of "Phase 8" (report 2): d 4096, 48 layers, rank 16, ternary, 512 positions.
+
+    GPT-2's blocks in this shape are 267,137,024 parameters, not the report's 327,798,729: its words
+    were a product of small tensors and its blocks held state-space parts beside the attention.
+    """
     return CausalConfig(
         vocab_size=vocab_size,
         hidden=4096,

@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -223,18 +222,15 @@ def filled(
                 + [f"in all {len(missing)} missing, {len(unexpected)} unexpected weights"]
             )
         )
-    state = {
-        ours: torch.cat([found[n].T if n.endswith(TURNED) else found[n] for n in theirs])
-        for ours, theirs in table.items()
-    }
     model.to(found[wanted[0]].dtype)
-    for name, parameter in model.named_parameters():  # a tied decoder is not named twice
-        if parameter.shape != state[name].shape:
-            raise HuggingFaceError(
-                f"{' + '.join(table[name])}: {tuple(state[name].shape)} in the file, "
-                f"{tuple(parameter.shape)} by its configuration"
-            )
-        parameter.data.copy_(state[name])
+    parameters = dict(model.named_parameters())  # a tied decoder is not named twice
+    for ours, theirs in table.items():
+        for name, part in zip(theirs, parameters[ours].data.chunk(len(theirs)), strict=True):
+            tensor = found[name].T if name.endswith(TURNED) else found[name]
+            if tensor.shape != part.shape:
+                shapes = f"{tuple(tensor.shape)} in the file, {tuple(part.shape)} by {CONFIG}"
+                raise HuggingFaceError(f"{name}: {shapes}")
+            part.copy_(tensor)
     return model
 
 

@@ -1,0 +1,1 @@
+"""How the reference systems are trained: typed settings, one loop, exact resumption."""

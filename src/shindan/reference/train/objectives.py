@@ -1,0 +1,63 @@
+"""What is minimised: modules that own a model and turn a batch into sums over counted labels."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from shindan.reference.train.task import IGNORE, Batch, Sums
+
+
+def with_places(batch: Batch) -> Batch:
+    """The batch with ``places``: where labels count, as indices into (batch x length).
+
+    Found here, on the CPU: on a GPU every step would wait for their number.
+    """
+    places = (batch["labels"].flatten() != IGNORE).nonzero().flatten()
+    return {**batch, "places": places}
+
+
+def cross_entropy(
+    logits: Float[Tensor, "labels vocabulary"], labels: Int[Tensor, " labels"], smoothing: float
+) -> Sums:
+    """The sum over labels (nats) and how often the largest logit is right; IGNORE counts not.
+
+    With smoothing (Szegedy et al. 2016) the plain cross-entropy is told beside it as ``nll``.
+    """
+    logits = logits.float()
+    loss = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
+    sums = {"loss": loss, "accuracy": (logits.detach().argmax(-1) == labels).sum()}
+    if smoothing:
+        with torch.no_grad():
+            sums["nll"] = F.cross_entropy(logits, labels, reduction="sum")
+    return sums
+
+
+class MaskedObjective(nn.Module):
+    """Cross-entropy of what stood at the masked positions; only these rows go through the head."""
+
+    def __init__(self, model: nn.Module, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.model, self.smoothing = model, smoothing
+
+    def forward(self, batch: Batch) -> Sums:
+        """Sums of a batch of ids, mask, labels, places."""
+        hidden = self.model.encode(batch["ids"], batch["mask"]).flatten(0, 1)  # type: ignore[operator]
+        logits = self.model.head(hidden[batch["places"]])  # type: ignore[operator]
+        labels = batch["labels"].flatten()[batch["places"]]
+        return cross_entropy(logits, labels, self.smoothing if self.training else 0.0)
+
+
+class NextTokenObjective(nn.Module):
+    """Cross-entropy of the next token; labels are already shifted."""
+
+    def __init__(self, model: nn.Module, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.model, self.smoothing = model, smoothing
+
+    def forward(self, batch: Batch) -> Sums:
+        """Sums of a batch of ids, labels and, where rows are packed, documents."""
+        seen = [batch[name] for name in ("ids", "documents") if name in batch]
+        logits = self.model(*seen)
+        smoothing = self.smoothing if self.training else 0.0
+        return cross_entropy(logits.flatten(0, 1), batch["labels"].flatten(), smoothing)
