@@ -3,7 +3,9 @@
 import linecache
 import re
 import sys
+from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 from torch import nn
 
@@ -21,48 +23,51 @@ _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 Place = tuple[str, str | None, int | None]
 
 
-def evaluation_place() -> Place:
+def evaluation_place(loader: Any = None) -> Place:
     """(what the script says: train, val, test or empty; file and line of the outermost call).
 
     Read from the lines of the user's frames around the model's call: assigned names and
     arguments, not the names of called functions; then from the names of the functions; local
-    strings such as ``split == "val"`` count most, innermost first.
+    strings such as ``split == "val"`` count most, innermost first. The variable that holds the
+    ``loader`` of the last batch speaks where the script does not, and before it where a library
+    evaluates (``eval_dataloader`` of a Trainer that is asked to train).
     """
-    frame: FrameType | None = sys._getframe(1)
     lines: set[str] = set()
     names: set[str] = set()
+    own = library = ""
     place: tuple[str | None, int | None] = (None, None)
-    for _ in range(FRAMES):
-        frame = _outwards(frame, names)
-        if frame is None:
-            break
-        code = frame.f_code
+    for frame in _frames(sys._getframe(1)):
+        code, held = frame.f_code, _held(frame, loader)
+        if not is_user_file(code.co_filename):
+            library = library or held
+            continue
+        names |= words(code.co_name) & HELD_OUT
+        own = held or own
+        if isinstance(frame.f_locals.get("self"), nn.Module):
+            continue
         place = (code.co_filename, frame.f_lineno)
-        told = _told(frame)
-        if told:
+        if told := _told(frame):
             return told, *place
         lines |= words(linecache.getline(code.co_filename, frame.f_lineno))
-        names |= words(code.co_name) & HELD_OUT
-        if frame.f_globals.get("__name__") == "__main__" and code.co_name == "<module>":
-            break
-        frame = frame.f_back
-    return says(lines) or says(names), *place
+    split = says(lines) or says(names) or own
+    return (library if library in ("val", "test") else split), *place
 
 
-def _outwards(frame: FrameType | None, names: set[str]) -> FrameType | None:
-    """This frame or the next outer one of the user's own code that is no module's method.
+def _held(frame: FrameType, loader: Any) -> str:
+    """What the names say under which a frame holds the loader."""
+    if loader is None or frame.f_code.co_name == "<module>":
+        return ""
+    return says({w for n, v in frame.f_locals.items() if v is loader for w in words(n)})
 
-    Held-out words in the names of methods passed on the way are added to ``names``
-    (``validation_step``).
-    """
-    while frame is not None:
-        own = is_user_file(frame.f_code.co_filename)
-        if own and not isinstance(frame.f_locals.get("self"), nn.Module):
-            return frame
-        if own:
-            names |= words(frame.f_code.co_name) & HELD_OUT
-        frame = frame.f_back
-    return None
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """Frames outwards to the script's own top, at most FRAMES of the user's."""
+    left = FRAMES
+    while frame is not None and left:
+        yield frame
+        left -= is_user_file(frame.f_code.co_filename)
+        top = frame.f_globals.get("__name__") == "__main__" and frame.f_code.co_name == "<module>"
+        frame = None if top else frame.f_back
 
 
 def _told(frame: FrameType) -> str:

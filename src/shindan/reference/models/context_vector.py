@@ -71,28 +71,24 @@ class ContextVectorLM(nn.Module):
         of_word, of_context = self.first.weight.split(split, dim=1)
         words = F.linear(self.word(ids), of_word, self.first.bias).unbind(1)
         context = words[0].new_zeros(len(ids), self.config.context)
-        hidden = []
+        states = []
         for word in words:
-            hidden.append(self.stack(word + F.linear(context, of_context)))
-            context = self.next_context(hidden[-1], context)
-        return torch.stack(hidden, dim=1)
+            hidden, context = self.step(word + F.linear(context, of_context), context)
+            states.append(hidden)
+        return torch.stack(states, dim=1)
 
-    def stack(self, x: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch hidden"]:
-        """What follows the first layer's product: its ReLU and dropout, and the other layers."""
+    def step(
+        self, x: Float[Tensor, "batch hidden"], context: Float[Tensor, "batch context"]
+    ) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch context"]]:
+        """h_t and c_t of the first layer's product and c_(t-1)."""
         x = self.drop(x.relu())
         for layer in self.layers:
             out = self.drop(layer(x).relu())
             x = x + out if self.config.residual else out
-        return x
-
-    def next_context(
-        self, hidden: Float[Tensor, "batch hidden"], context: Float[Tensor, "batch context"]
-    ) -> Float[Tensor, "batch context"]:
-        """c_t of h_t and c_(t-1)."""
-        forget, let_in, new = self.gates(hidden).chunk(3, dim=-1)
+        forget, let_in, new = self.gates(x).chunk(3, dim=-1)
         mixed = forget.sigmoid() * context + let_in.sigmoid() * new
         normed: Tensor = self.context_norm(mixed)
-        return normed.clamp(-10, 10)
+        return x, normed.clamp(-10, 10)
 
     def drop(self, x: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch hidden"]:
         """Dropout, in training."""
