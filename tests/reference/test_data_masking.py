@@ -1,5 +1,9 @@
 """Masking: the rates, what is spared, what is drawn, and the same again from the same generator."""
 
+import importlib
+import sys
+
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -9,7 +13,7 @@ from shindan.reference.data.collate import IGNORE, padded
 from shindan.reference.data.errors import DataError
 from shindan.reference.data.masking import key_masking, masking
 from shindan.reference.data.order import generator
-from shindan.reference.data.rows import SingleRows
+from shindan.reference.data.rows import PackedRows, SingleRows
 from shindan.reference.data.tokenizers import encode, train_bpe, train_wordpiece, word_starts
 
 TEXTS = corpus.documents()
@@ -82,6 +86,24 @@ def test_unknown_words_are_not_asked() -> None:
 def test_no_mask_token() -> None:
     with pytest.raises(DataError, match="no mask token"):
         masking(train_bpe(TEXTS[:3], 300))
+
+
+def test_shapes_are_what_they_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"shindan.reference.data.{name}" for name in ("collate", "masking")]
+    for name in names:
+        monkeypatch.delitem(sys.modules, name)
+    with jaxtyping.install_import_hook(names, "beartype.beartype"):
+        collate, checked = (importlib.import_module(name) for name in names)
+    ids_BL, mask_BL = collate.padded([np.arange(5), np.arange(3)], 0)
+    collate.next_tokens(ids_BL, mask_BL.long(), pad=0)
+    collate.packed([*PackedRows([np.arange(5), np.arange(30)], 8, 0)])
+    for whole_words in (False, True):
+        mask = checked.masking(TOKENIZER, whole_words=whole_words)
+        mask(ids_BL, generator(0))
+        with pytest.raises(jaxtyping.TypeCheckError):
+            mask(ids_BL.float(), generator(0))
+    with pytest.raises(jaxtyping.TypeCheckError):
+        collate.next_tokens(ids_BL, mask_BL.long()[:, 1:])
 
 
 def test_log_keys() -> None:

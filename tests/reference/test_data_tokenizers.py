@@ -38,12 +38,21 @@ def test_wordpiece() -> None:
     assert fingerprint(tokenizer) == fingerprint(train_wordpiece(TEXTS, 600))
 
 
+def test_rare_letters_do_not_crowd_out_the_rest() -> None:
+    kanji = "".join(map(chr, range(0x4E00, 0x4E00 + 500)))
+    tokenizer = train_wordpiece(["the cat, the cat " * 9, kanji], 60)
+    assert vocabulary_size(tokenizer) <= 60
+    assert tokenizer.encode("the cat", add_special_tokens=False).tokens == ["the", "cat"]
+    assert tokenizer.encode(kanji[-1], add_special_tokens=False).tokens == ["[UNK]"]
+
+
 def test_byte_level_bpe_knows_every_text() -> None:
     tokenizer = train_bpe(TEXTS, 400)
     assert specials(tokenizer) == Specials(pad=1, begin=0, end=0)
     text = "すべての人間は\tfree  and équal\n🙂"
     (ids,) = encode(tokenizer, [text])
     assert tokenizer.decode(ids.tolist()) == text
+    assert fingerprint(tokenizer) == fingerprint(train_bpe(TEXTS, 400))
 
 
 def test_words() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from shindan.reference import corpus
 from shindan.reference.data.errors import DataError
+from shindan.reference.data.rows import PackedRows, split
 from shindan.reference.data.tokenizers import encode, train_bpe, train_words
 from shindan.reference.data.tokens import PAGE, TokenFile, TokenWriter, write_tokens
 
@@ -26,6 +27,15 @@ def test_documents_come_back(tmp_path: Path) -> None:
     assert list(tmp_path.glob("new/*")) == [tmp_path / "new" / "a.tokens"]
     with pytest.raises(IndexError):
         file[10]
+
+
+def test_rows_of_a_file_are_rows_of_its_documents(tmp_path: Path) -> None:
+    file = write_tokens(tmp_path / "a", TEXTS, WORDS)
+    listed = list(file)
+    for documents, plain in ((file, listed), (split(file, 0.3, 0)[0], split(listed, 0.3, 0)[0])):
+        rows, expected = PackedRows(documents, 16, end=3), PackedRows(list(plain), 16, end=3)
+        assert len(rows) == len(expected)
+        assert all((a.ids == b.ids).all() for a, b in zip(rows, expected, strict=True))
 
 
 def test_wide_ids(tmp_path: Path) -> None:

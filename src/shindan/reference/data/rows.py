@@ -14,6 +14,7 @@ import numpy as np
 from shindan.reference.data.errors import DataError
 from shindan.reference.data.order import Rows
 from shindan.reference.data.tokenizers import Ids
+from shindan.reference.data.tokens import TokenFile
 
 Documents = Rows[Ids]
 
@@ -161,4 +162,9 @@ class WindowRows(Sequence[Ids]):
 
 
 def _sizes(documents: Documents) -> Ids:
+    """Tokens of each document, shape (documents,); of a token file without reading a token."""
+    if isinstance(documents, TokenFile):
+        return np.diff(documents.offsets)
+    if isinstance(documents, Part):
+        return _sizes(documents.documents)[documents.chosen]
     return np.array([len(documents[i]) for i in range(len(documents))], dtype=np.int64)

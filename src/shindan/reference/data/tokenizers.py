@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from tokenizers import (
 )
 
 from shindan.reference.data.errors import DataError
+from shindan.reference.data.wordpiece import pieces
 
 Ids = NDArray[np.int64]
 
@@ -40,8 +41,6 @@ UNUSED = re.compile(r"\[unused\d+\]$")
 """BERT's reserved entries: in the vocabulary, in no text."""
 LONGEST_WORD = 100
 """Letters; a longer word is [UNK] to WordPiece."""
-PRIVATE = 0xF0000
-"""The first character of Unicode's private planes; BERT's normaliser lets none through."""
 BATCH = 1000
 """Texts encoded in one call: enough to keep the library's threads busy."""
 
@@ -65,13 +64,7 @@ class Specials:
 
 
 def train_wordpiece(texts: Iterable[str], size: int, *, lower: bool = True) -> Tokenizer:
-    """WordPiece with BERT's normaliser and specials (ids 0 to 4), at most ``size`` entries.
-
-    The library's own trainer for WordPiece (byte-pair merges over ``h ##e ##y``) numbers letters in
-    the order of a hash map: two trainings on one text differ. So each letter, inside a word or
-    first, is spelt as one private character, and the BPE trainer, which sorts its letters, does the
-    rest. Letters too rare for half of the vocabulary are left out, with the words that have them.
-    """
+    """WordPiece with BERT's normaliser and specials (ids 0 to 4), at most ``size`` entries."""
     tokenizer = _bert(models.WordPiece(unk_token="[UNK]"), lower)
     words = Counter(
         word
@@ -81,27 +74,8 @@ def train_wordpiece(texts: Iterable[str], size: int, *, lower: bool = True) -> T
         )
         if len(word) <= LONGEST_WORD
     )
-    counts: Counter[str] = Counter()
-    for word, count in words.items():
-        for letter in _letters(word):
-            counts[letter] += count
-    kept = [letter for letter, _ in counts.most_common((size - len(BERT_SPECIALS)) // 2)]
-    private = {letter: chr(PRIVATE + n) for n, letter in enumerate(sorted(kept))}
-    spelt = (
-        f"{''.join(private[letter] for letter in _letters(word))} " * count
-        for word, count in words.items()
-        if all(letter in private for letter in _letters(word))
-    )
-    merger = Tokenizer(models.BPE())
-    merger.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    _train(merger, spelt, size, BERT_SPECIALS)
-    back = {code: letter for letter, code in private.items()}
-    pieces = {name: id for id, name in enumerate(BERT_SPECIALS)}
-    for merged, id in merger.get_vocab(with_added_tokens=False).items():
-        if merged not in pieces:
-            first, *inside = (back[code] for code in merged)
-            pieces[first + "".join(letter.removeprefix("##") for letter in inside)] = id
-    tokenizer.model = models.WordPiece(pieces, unk_token="[UNK]")
+    entries = pieces(words, size, BERT_SPECIALS)
+    tokenizer.model = models.WordPiece(entries, unk_token="[UNK]")
     tokenizer.add_special_tokens(list(BERT_SPECIALS))
     return tokenizer
 
@@ -109,7 +83,13 @@ def train_wordpiece(texts: Iterable[str], size: int, *, lower: bool = True) -> T
 def train_bpe(texts: Iterable[str], size: int) -> Tokenizer:
     """Byte-level BPE as GPT-2's, ``<|endoftext|>`` 0 and ``<pad>`` 1; no text is unknown to it."""
     tokenizer = _byte_level(models.BPE())
-    _train(tokenizer, texts, size, BYTE_SPECIALS, pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=list(BYTE_SPECIALS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
 
@@ -193,11 +173,13 @@ def vocabulary_size(tokenizer: Tokenizer) -> int:
 
 def specials(tokenizer: Tokenizer) -> Specials:
     """Special ids by role, found by their usual names."""
-    found = {}
-    for role, names in ROLES.items():
-        ids = (tokenizer.token_to_id(name) for name in names)
-        found[role] = next((id for id in ids if id is not None), None)
-    return Specials(**found)
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    return Specials(
+        **{
+            role: next((vocabulary[name] for name in names if name in vocabulary), None)
+            for role, names in ROLES.items()
+        }
+    )
 
 
 def content_ids(tokenizer: Tokenizer) -> Ids:
@@ -222,8 +204,7 @@ def word_starts(tokenizer: Tokenizer) -> NDArray[np.bool_]:
     spaced = any(token.startswith(("Ġ", "▁")) for token in vocabulary)
     for token, id in vocabulary.items():
         starts[id] = token.startswith(("Ġ", "▁")) if spaced else not token.startswith("##")
-    added = list(tokenizer.get_added_tokens_decoder())
-    starts[added] = True
+    starts[list(tokenizer.get_added_tokens_decoder())] = True
     return starts
 
 
@@ -241,26 +222,6 @@ def encode(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[Ids]:
         finally:
             tokenizer.encode_special_tokens = before
         yield from (np.array(one.ids, dtype=np.int64) for one in encoded)
-
-
-def _letters(word: str) -> list[str]:
-    return [word[0], *(f"##{letter}" for letter in word[1:])]
-
-
-def _train(
-    tokenizer: Tokenizer,
-    texts: Iterable[str],
-    size: int,
-    special: Sequence[str],
-    alphabet: Sequence[str] = (),
-) -> None:
-    trainer = trainers.BpeTrainer(
-        vocab_size=size,
-        special_tokens=list(special),
-        initial_alphabet=list(alphabet),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
 
 
 def _bert(model: Any, lower: bool) -> Tokenizer:
@@ -284,8 +245,7 @@ def _bert_vocabulary(path: Path) -> Tokenizer:
     if "[UNK]" not in entries:
         why = "it has no line [UNK]"
         raise DataError("not-readable", source=path, kind="BERT vocabulary", why=why)
-    plain: Sequence[str] = [entry for entry in entries if not entry.startswith("[")]
-    lower = all(entry == entry.lower() for entry in plain)
+    lower = all(entry == entry.lower() for entry in entries if not entry.startswith("["))
     tokenizer = _bert(models.WordPiece.from_file(str(path), unk_token="[UNK]"), lower)
     known = [AddedToken(name, special=True) for name in BERT_SPECIALS if name in entries]
     tokenizer.add_special_tokens(known)
