@@ -4,6 +4,7 @@ import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,11 +36,12 @@ STREAMS = "def run(trained, do):\n    dataloader = trained\n    return do(datalo
 
 def by_variables(number: int) -> str:
     eval_loader, train_loader = object(), object()
-    chosen = (eval_loader, train_loader, object())[number]
-    return asked(chosen)
+    dev_prefetcher = SimpleNamespace(base_dataloader=object())
+    inner = (eval_loader, train_loader, object(), dev_prefetcher.base_dataloader)
+    return asked(inner[number])
 
 
-@pytest.mark.parametrize(("number", "split"), [(0, "val"), (1, "train"), (2, "")])
+@pytest.mark.parametrize(("number", "split"), [(0, "val"), (1, "train"), (2, ""), (3, "val")])
 def test_the_variable_of_the_loader_speaks(number: int, split: str) -> None:
     assert alone(lambda: by_variables(number)) == split
 

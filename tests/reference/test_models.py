@@ -18,17 +18,16 @@ from shindan.reference.models import layers
 from shindan.reference.models.bert import (
     BertConfig,
     MaskedLM,
-    bert_base,
-    sinusoids,
     vaswani,
     vaswani_as_reported,
 )
-from shindan.reference.models.causal import CausalConfig, CausalLM, phase8
+from shindan.reference.models.causal import CausalConfig, CausalLM
 from shindan.reference.models.context_vector import ContextVectorConfig, ContextVectorLM
 from shindan.reference.models.logbert import LogBert, LogBertConfig
 
 BERT = BertConfig(50, hidden=16, layers=2, heads=2, intermediate=32, max_positions=20)
 CAUSAL = CausalConfig(50, hidden=16, layers=2, heads=2, intermediate=32, max_positions=20)
+PHASE8 = CausalConfig(32_000, 4096, 48, 32, 4 * 4096, max_positions=512, rank=16, ternary=True)
 LOGS = LogBertConfig(50, hidden=16, layers=2, heads=2, intermediate=32, max_positions=20)
 CONTEXT = ContextVectorConfig(50, embedding=8, hidden=16, context=12, layers=3)
 
@@ -47,14 +46,14 @@ def count(model: nn.Module) -> int:
 @pytest.mark.parametrize(
     ("build", "config", "parameters"),
     [
-        (MaskedLM, bert_base(), 109_514_298),
+        (MaskedLM, BertConfig(), 109_514_298),
         (MaskedLM, vaswani_as_reported(), 108_527_418),
         (MaskedLM, vaswani(), 108_527_418 + 768 * 768 + 3 * 768),  # the head's transform
         (CausalLM, CausalConfig(), 124_439_808),
         (ContextVectorLM, ContextVectorConfig(), 2_739_432),
         (ContextVectorLM, ContextVectorConfig(context=512, layers=12), 4_840_936),
-        # the report's 327,798,729 is of another architecture: see phase8()
-        (CausalLM, phase8(), 267_137_024),
+        (CausalLM, PHASE8, 192_356_352),
+        (CausalLM, replace(PHASE8, vocab_size=50_257), 267_137_024),
     ],
 )
 def test_parameters_are_counted_exactly(build: Any, config: Any, parameters: int) -> None:
@@ -102,7 +101,7 @@ def test_the_encoder_ends_where_the_hidden_states_end() -> None:
 
 
 def test_sinusoids_are_those_of_the_paper() -> None:
-    table = sinusoids(30, 8)
+    table = layers.sinusoids(30, 8)
     for place, dimension in ((0, 0), (7, 2), (29, 6)):
         angle = place / 10_000 ** (dimension / 8)
         expected = torch.tensor([math.sin(angle), math.cos(angle)])
@@ -112,7 +111,7 @@ def test_sinusoids_are_those_of_the_paper() -> None:
 def test_the_right_variant_has_words_and_positions_of_one_scale() -> None:
     def ratio(config: BertConfig) -> Tensor:
         words = MaskedLM(replace(config, layers=1)).embeddings.word.weight * config.embedding_scale
-        return words.std() / (sinusoids(128, 768) * config.position_scale).std()
+        return words.std() / (layers.sinusoids(128, 768) * config.position_scale).std()
 
     assert 0.5 < ratio(vaswani(500)) < 2
     assert ratio(vaswani_as_reported(500)) < 0.5
@@ -124,13 +123,23 @@ def test_too_long_a_row_is_refused(model: nn.Module) -> None:
         model(torch.zeros(1, 21, dtype=torch.long))
 
 
-@pytest.mark.parametrize("changes", [{}, {"rank": 3, "ternary": True}])
-def test_packed_documents_are_read_as_if_alone(changes: dict[str, Any]) -> None:
-    model = CausalLM(replace(CAUSAL, **changes)).eval()
+@pytest.mark.parametrize(
+    "model",
+    [
+        MaskedLM(BERT),
+        MaskedLM(replace(BERT, positions="sinusoidal", norm="pre")),
+        CausalLM(CAUSAL),
+        CausalLM(replace(CAUSAL, rank=3, ternary=True)),
+    ],
+    ids=["bert", "vaswani", "causal", "low rank"],
+)
+def test_packed_documents_are_read_as_if_alone(model: MaskedLM | CausalLM) -> None:
     first, second = torch.randint(50, (1, 6)), torch.randint(50, (1, 9))
     documents = torch.tensor([[4] * 6 + [2] * 9])
-    packed = model(torch.cat([first, second], dim=1), documents)
-    torch.testing.assert_close(packed, torch.cat([model(first), model(second)], dim=1))
+    model.eval()
+    packed = model.encode(torch.cat([first, second], dim=1), documents=documents)
+    alone = torch.cat([model.encode(first), model.encode(second)], dim=1)
+    torch.testing.assert_close(packed, alone)
 
 
 def test_the_future_does_not_matter() -> None:
@@ -251,6 +260,7 @@ def test_shapes_are_what_they_are_said_to_be(checked: dict[str, ModuleType]) -> 
         hidden = model.encode(ids, mask, torch.zeros_like(ids))
         model.head(hidden[mask == 0])
         model(ids, mask.bool())
+        model.encode(ids, documents=mask)
         model.projections(1, model.hidden_states(ids, mask)[1])
     for changes in ({}, {"rank": 2, "ternary": True}, {"ternary": True}):
         config = checked["causal"].CausalConfig(**asdict(CAUSAL) | changes)

@@ -8,19 +8,27 @@ SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, UNK, CLS, SEP, MASK = range(5)
 
 
+def documents() -> list[str]:
+    """The prose of every topic, one text each, in the order of their names; code is left out."""
+    return [_prose(name) for name in sorted(topics)]
+
+
 def sentences() -> list[list[str]]:
     """Lower-cased words and punctuation of every sentence of 6 to 40 words, in order.
 
     Some 3,000 sentences and 50,000 words on Python 3.11; other versions differ a little.
     """
     found = []
-    for name in sorted(topics):
-        prose = "\n".join(line for line in topics[name].split("\n") if not _is_code(line))
+    for prose in documents():
         for part in re.split(r"(?<=[.:])\s+|\n\n+", prose):
             words = re.findall(r"[a-z]+|[.,:;]", part.lower())
             if 6 <= len(words) <= 40 and sum(w.isalpha() for w in words) > len(words) / 2:
                 found.append(words)
     return found
+
+
+def _prose(name: str) -> str:
+    return "\n".join(line for line in topics[name].split("\n") if not _is_code(line))
 
 
 def _is_code(line: str) -> bool:

@@ -10,7 +10,7 @@ TEMPLATES = {
     "receive": "Receiving block blk_{id} src: 10.250.{a}.{b}:{n} dest: 10.250.{b}.{a}:50010",
     "received": "Received block blk_{id} of size {n} from 10.250.{a}.{b}",
     "responder": "PacketResponder {b} for block blk_{id} terminating",
-    "stored": "NameSystem.addStoredBlock: blockMap updated: 10.250.{a}.{b}:50010 size {n}",
+    "stored": "NameSystem.addStoredBlock: 10.250.{a}.{b}:50010 is added to blk_{id} size {n}",
     "served": "10.250.{a}.{b}:50010 Served block blk_{id} to /10.250.{b}.{a}",
     "verified": "Verification succeeded for blk_{id}",
     "replicate": "Starting thread to transfer block blk_{id} to 10.250.{a}.{b}:50010",

@@ -54,10 +54,20 @@ def evaluation_place(loader: Any = None) -> Place:
 
 
 def _held(frame: FrameType, loader: Any) -> str:
-    """What the names say under which a frame holds the loader."""
+    """What the names say under which a frame holds the loader, or an object that wraps it."""
     if loader is None or frame.f_code.co_name == "<module>":
         return ""
-    return says({w for n, v in frame.f_locals.items() if v is loader for w in words(n)})
+    names = (n for n, v in frame.f_locals.items() if v is loader or _wraps(v, loader))
+    return says({w for n in names for w in words(n)})
+
+
+def _wraps(thing: Any, loader: Any) -> bool:
+    """As accelerate's loaders do."""
+    try:
+        inside = object.__getattribute__(thing, "__dict__")
+    except (AttributeError, TypeError):
+        return False
+    return isinstance(inside, dict) and any(v is loader for v in list(inside.values()))
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:

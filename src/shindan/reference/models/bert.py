@@ -1,7 +1,7 @@
 """The masked language model of report 0, as BERT (Devlin et al. 2019) and as its Vaswani variant.
 
-Both are one encoder that differs in its configuration; :func:`bert_base`, :func:`vaswani` and
-:func:`vaswani_as_reported` name the three. Shapes: B rows, L positions, H hidden, V vocabulary.
+All are one encoder that differs in its configuration: BERT-base by default, :func:`vaswani`, and
+:func:`vaswani_as_reported`. Shapes: B rows, L positions, H hidden, V vocabulary.
 """
 
 import math
@@ -9,15 +9,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from shindan.reference.models.layers import Attention, initialise
+from shindan.reference.models.layers import (
+    Attention,
+    Hidden,
+    Ids,
+    Mask,
+    Visible,
+    initialise,
+    places_within,
+    same_document,
+    sinusoids,
+)
 
 
 @dataclass(frozen=True)
 class BertConfig:
-    """What the encoder is; the defaults are BERT-base's."""
+    """What the encoder is; the defaults are BERT-base's (109,514,298 parameters)."""
 
     vocab_size: int = 30_522
     hidden: int = 768
@@ -55,11 +65,6 @@ class BertConfig:
         """Refuse heads that do not divide the width."""
         if self.hidden % self.heads:
             raise ValueError(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
-
-
-def bert_base(vocab_size: int = 30_522) -> BertConfig:
-    """BERT-base: 109,514,298 parameters, as Hugging Face's ``BertForMaskedLM``."""
-    return BertConfig(vocab_size=vocab_size)
 
 
 def vaswani_as_reported(vocab_size: int = 30_522) -> BertConfig:
@@ -118,24 +123,27 @@ class MaskedLM(nn.Module):
 
     def encode(
         self,
-        ids: Int[Tensor, "batch length"],
-        mask: Bool[Tensor, "batch length"] | Int[Tensor, "batch length"] | None = None,
-        types: Int[Tensor, "batch length"] | None = None,
-    ) -> Float[Tensor, "batch length hidden"]:
-        """The last hidden state; ``mask`` is 1 at real tokens, ``types`` are the segments."""
-        visible = self.visible(mask)
-        x: Tensor = self.embeddings(ids, types)
+        ids: Ids,
+        mask: Mask | None = None,
+        types: Ids | None = None,
+        documents: Ids | None = None,
+    ) -> Hidden:
+        """The last hidden state; ``mask`` is 1 at real tokens, ``types`` are the segments.
+
+        Rows that are packed have ``documents`` instead of a mask: the number of the document that
+        each position belongs to, each a run of equal numbers. Attention stays inside it and its
+        positions begin at 0, so that it is read exactly as it would be alone.
+        """
+        visible = self.visible(mask, documents)
+        x: Tensor = self.embeddings(ids, types, documents)
         for layer in self.layers:
             x = layer(x, visible)
         x = self.final_norm(x)
         return x
 
     def hidden_states(
-        self,
-        ids: Int[Tensor, "batch length"],
-        mask: Bool[Tensor, "batch length"] | Int[Tensor, "batch length"] | None = None,
-        types: Int[Tensor, "batch length"] | None = None,
-    ) -> list[Float[Tensor, "batch length hidden"]]:
+        self, ids: Ids, mask: Mask | None = None, types: Ids | None = None
+    ) -> list[Hidden]:
         """The embeddings and what each layer makes of them: layers + 1 tensors, for distillation.
 
         The last is not yet normalised under pre-LN.
@@ -147,7 +155,7 @@ class MaskedLM(nn.Module):
         return states
 
     def projections(
-        self, layer: int, state: Float[Tensor, "batch length hidden"]
+        self, layer: int, state: Hidden
     ) -> tuple[Float[Tensor, "batch heads length width"], ...]:
         """Queries, keys and values in ``layer``, again from its input ``hidden_states[layer]``."""
         chosen = self.layers[layer]
@@ -160,21 +168,18 @@ class MaskedLM(nn.Module):
         return logits
 
     def forward(
-        self,
-        ids: Int[Tensor, "batch length"],
-        mask: Bool[Tensor, "batch length"] | Int[Tensor, "batch length"] | None = None,
-        types: Int[Tensor, "batch length"] | None = None,
+        self, ids: Ids, mask: Mask | None = None, types: Ids | None = None
     ) -> Float[Tensor, "batch length vocabulary"]:
         """Logits at every position."""
         return self.head(self.encode(ids, mask, types))
 
-    def visible(
-        self, mask: Bool[Tensor, "batch length"] | Int[Tensor, "batch length"] | None
-    ) -> Bool[Tensor, "batch 1 1 length"] | Float[Tensor, "batch 1 1 length"] | None:
+    def visible(self, mask: Mask | None, documents: Ids | None = None) -> Visible | None:
         """The keys that every query may see; None where nothing is padded: the fast kernels.
 
         The ones are looked for on the CPU alone: asking a GPU would make every step wait for it.
         """
+        if documents is not None:
+            return same_document(documents)
         if mask is None:
             return None
         if self.config.added_mask:
@@ -204,15 +209,14 @@ class Embeddings(nn.Module):
         self.norm = norm(config) if config.embedding_norm else nn.Identity()
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(
-        self, ids: Int[Tensor, "batch length"], types: Int[Tensor, "batch length"] | None = None
-    ) -> Float[Tensor, "batch length hidden"]:
+    def forward(self, ids: Ids, types: Ids | None = None, documents: Ids | None = None) -> Hidden:
         """Ids to vectors; segments that are not given are all 0."""
         table = self.sinusoids if self.position is None else self.position.weight
-        if ids.shape[1] > len(table):
-            raise ValueError(f"{ids.shape[1]} positions, but the model has only {len(table)}")
-        x: Tensor = self.word(ids) * self.word_scale
-        x = x + table[: ids.shape[1]] * self.position_scale
+        length = ids.shape[1]
+        if length > len(table):
+            raise ValueError(f"{length} positions, but the model has only {len(table)}")
+        positions = table[:length] if documents is None else table[places_within(documents)]
+        x: Tensor = self.word(ids) * self.word_scale + positions * self.position_scale
         if self.segment is not None:
             x = x + (self.segment.weight[0] if types is None else self.segment(types))
         elif types is not None:
@@ -236,23 +240,21 @@ class EncoderLayer(nn.Module):
         self.feed_norm = norm(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def attention_input(
-        self, x: Float[Tensor, "batch length hidden"]
-    ) -> Float[Tensor, "batch length hidden"]:
+    def attention_input(self, x: Hidden) -> Hidden:
         """What the attention is given of the layer's input."""
         normed: Tensor = self.attention_norm(x) if self.is_pre else x
         return normed
 
-    def feed(self, x: Float[Tensor, "batch length hidden"]) -> Float[Tensor, "batch length hidden"]:
+    def feed(self, x: Hidden) -> Hidden:
         """The two dense layers."""
         out: Tensor = self.dropout(self.down(self.activation(self.up(x))))
         return out
 
     def forward(
         self,
-        x: Float[Tensor, "batch length hidden"],
-        visible: Bool[Tensor, "batch 1 1 length"] | Float[Tensor, "batch 1 1 length"] | None = None,
-    ) -> Float[Tensor, "batch length hidden"]:
+        x: Hidden,
+        visible: Visible | None = None,
+    ) -> Hidden:
         """One layer further."""
         attended = x + self.dropout(self.attention(self.attention_input(x), visible))
         if self.is_pre:
@@ -286,11 +288,3 @@ def norm(config: BertConfig) -> nn.LayerNorm:
 def activation(config: BertConfig) -> nn.Module:
     """GELU is the exact one (erf), not its tanh approximation."""
     return nn.GELU() if config.activation == "gelu" else nn.ReLU()
-
-
-def sinusoids(length: int, hidden: int) -> Float[Tensor, "length hidden"]:
-    """Sine at even places, cosine at odd ones (Vaswani et al. 2017, section 3.5)."""
-    place = torch.arange(length, dtype=torch.float64)[:, None]
-    turn = torch.exp(torch.arange(0, hidden, 2, dtype=torch.float64) * (-math.log(1e4) / hidden))
-    table = torch.stack([(place * turn).sin(), (place * turn).cos()], dim=-1)
-    return table.flatten(1).to(torch.get_default_dtype())

@@ -1,17 +1,28 @@
 """The decoder-only Transformer of report 2: GPT-2's shape (Radford et al. 2019), and "Phase 8"'s.
 
-Learned positions, pre-LN, GELU by tanh, a head tied to the words. Phase 8 replaces the dense
-matrices of the blocks by low-rank, ternary ones. Shapes: B rows, L positions, D hidden.
+Learned positions, pre-LN, GELU by tanh, a head tied to the words. Phase 8 has low-rank, ternary
+matrices in its blocks (hidden 4096, 48 layers, rank 16). In that shape this is 192,356,352
+parameters over 32,000 ids and 267,137,024 over GPT-2's, not the report's 327,798,729: its words
+were products of small tensors, and its blocks held state-space parts beside the attention.
 """
 
 import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from shindan.reference.models.layers import Attention, LowRankLinear, TernaryLinear, initialise
+from shindan.reference.models.layers import (
+    Attention,
+    Hidden,
+    Ids,
+    LowRankLinear,
+    TernaryLinear,
+    initialise,
+    places_within,
+    same_document,
+)
 
 
 @dataclass(frozen=True)
@@ -40,24 +51,6 @@ class CausalConfig:
             raise ValueError(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
 
 
-def phase8(vocab_size: int = 50_257) -> CausalConfig:
-    """The shape of "Phase 8" (report 2): d 4096, 48 layers, rank 16, ternary, 512 positions.
-
-    GPT-2's blocks in this shape are 267,137,024 parameters, not the report's 327,798,729: its words
-    were a product of small tensors and its blocks held state-space parts beside the attention.
-    """
-    return CausalConfig(
-        vocab_size=vocab_size,
-        hidden=4096,
-        layers=48,
-        heads=32,
-        intermediate=4 * 4096,
-        max_positions=512,
-        rank=16,
-        ternary=True,
-    )
-
-
 class CausalLM(nn.Module):
     """Ids (B, L) to the logits (B, L, V) of what follows each position."""
 
@@ -79,9 +72,7 @@ class CausalLM(nn.Module):
         if config.tied:
             self.decoder.weight = self.word.weight
 
-    def encode(
-        self, ids: Int[Tensor, "batch length"], documents: Int[Tensor, "batch length"] | None = None
-    ) -> Float[Tensor, "batch length hidden"]:
+    def encode(self, ids: Ids, documents: Ids | None = None) -> Hidden:
         """The last hidden state.
 
         ``documents`` numbers the document that each position belongs to, each a run of equal
@@ -94,7 +85,7 @@ class CausalLM(nn.Module):
             )
         places, mask = torch.arange(ids.shape[1], device=ids.device), None
         if documents is not None:
-            places, mask = places_within(documents), visible_within(documents)
+            places, mask = places_within(documents), same_document(documents).tril()
         x: Tensor = self.dropout(self.word(ids) + self.position(places))
         for block in self.blocks:
             x = block(x, mask)
@@ -107,7 +98,7 @@ class CausalLM(nn.Module):
         return logits
 
     def forward(
-        self, ids: Int[Tensor, "batch length"], documents: Int[Tensor, "batch length"] | None = None
+        self, ids: Ids, documents: Ids | None = None
     ) -> Float[Tensor, "batch length vocabulary"]:
         """Logits at every position."""
         return self.head(self.encode(ids, documents))
@@ -134,9 +125,9 @@ class Block(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "batch length hidden"],
+        x: Hidden,
         mask: Bool[Tensor, "batch 1 length length"] | None = None,
-    ) -> Float[Tensor, "batch length hidden"]:
+    ) -> Hidden:
         """One block further; without a mask every position sees all that came before it."""
         attended = self.attention(self.attention_norm(x), mask, causal=mask is None)
         x = x + self.dropout(attended)
@@ -150,19 +141,3 @@ def matrix(config: CausalConfig, width: int, out: int, parts: int = 1) -> nn.Mod
     if config.rank is not None:
         return LowRankLinear(width, out, config.rank, parts, config.ternary)
     return TernaryLinear(width, out) if config.ternary else nn.Linear(width, out)
-
-
-def places_within(documents: Int[Tensor, "batch length"]) -> Int[Tensor, "batch length"]:
-    """How far each position is from the beginning of its document."""
-    place = torch.arange(documents.shape[1], device=documents.device).expand_as(documents)
-    begins = torch.ones_like(documents, dtype=torch.bool)
-    begins[:, 1:] = documents[:, 1:] != documents[:, :-1]
-    return place - (place * begins).cummax(1).values
-
-
-def visible_within(
-    documents: Int[Tensor, "batch length"],
-) -> Bool[Tensor, "batch 1 length length"]:
-    """Block-diagonal and causal: the same document, and not later."""
-    same = documents[:, :, None] == documents[:, None, :]
-    return same.tril()[:, None]

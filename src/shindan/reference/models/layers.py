@@ -1,11 +1,18 @@
-"""What more than one of the models is made of: attention, and the linear layers of "Phase 8"."""
+"""What the Transformers are made of: attention, positions, and the matrices of "Phase 8"."""
 
 import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+
+Ids = Int[Tensor, "batch length"]
+Mask = Bool[Tensor, "batch length"] | Int[Tensor, "batch length"]
+"""1 at real tokens, 0 at padding."""
+Hidden = Float[Tensor, "batch length hidden"]
+Visible = Bool[Tensor, "batch 1 #length length"] | Float[Tensor, "batch 1 #length length"]
+"""True where a query (row) may see a key (column); floats are *added* to the scores."""
 
 
 class Attention(nn.Module):
@@ -20,7 +27,7 @@ class Attention(nn.Module):
         self.qkv, self.out, self.heads, self.dropout = qkv, out, heads, dropout
 
     def project(
-        self, x: Float[Tensor, "batch length hidden"]
+        self, x: Hidden
     ) -> tuple[
         Float[Tensor, "batch heads length width"],
         Float[Tensor, "batch heads length width"],
@@ -33,16 +40,13 @@ class Attention(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "batch length hidden"],
-        mask: Bool[Tensor, "batch 1 #length length"]
-        | Float[Tensor, "batch 1 #length length"]
-        | None = None,
+        x: Hidden,
+        mask: Visible | None = None,
         causal: bool = False,
-    ) -> Float[Tensor, "batch length hidden"]:
+    ) -> Hidden:
         """What every position gathers from those it may see.
 
-        ``mask``: true where a query (row) may see a key (column); a mask of floats is *added* to
-        the scores. ``causal`` forbids the future without a mask having to be built.
+        ``causal`` forbids the future without a mask having to be built.
         """
         q, k, v = self.project(x)
         dropout = self.dropout if self.training else 0.0
@@ -51,6 +55,27 @@ class Attention(nn.Module):
         )
         mixed: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
         return mixed
+
+
+def places_within(documents: Ids) -> Ids:
+    """How far each position is from the beginning of its document."""
+    place = torch.arange(documents.shape[1], device=documents.device).expand_as(documents)
+    begins = torch.ones_like(documents, dtype=torch.bool)
+    begins[:, 1:] = documents[:, 1:] != documents[:, :-1]
+    return place - (place * begins).cummax(1).values
+
+
+def same_document(documents: Ids) -> Bool[Tensor, "batch 1 length length"]:
+    """True where query and key belong to one document of a packed row."""
+    return (documents[:, :, None] == documents[:, None, :])[:, None]
+
+
+def sinusoids(length: int, hidden: int) -> Float[Tensor, "length hidden"]:
+    """Sine at even places, cosine at odd ones (Vaswani et al. 2017, section 3.5)."""
+    place = torch.arange(length, dtype=torch.float64)[:, None]
+    turn = torch.exp(torch.arange(0, hidden, 2, dtype=torch.float64) * (-math.log(1e4) / hidden))
+    table = torch.stack([(place * turn).sin(), (place * turn).cos()], dim=-1)
+    return table.flatten(1).to(torch.get_default_dtype())
 
 
 def ternary(weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

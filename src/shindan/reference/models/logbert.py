@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from shindan.reference.models.bert import BertConfig, MaskedLM
-
-Mask = Bool[Tensor, "batch length"] | Int[Tensor, "batch length"] | None
+from shindan.reference.models.layers import Hidden, Ids, Mask
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,7 @@ class LogBert(nn.Module):
         self.bert = MaskedLM(config.encoder())
         self.register_buffer("centre", torch.zeros(config.hidden))
 
-    def encode(
-        self, ids: Int[Tensor, "batch length"], mask: Mask = None
-    ) -> Float[Tensor, "batch length hidden"]:
+    def encode(self, ids: Ids, mask: Mask | None = None) -> Hidden:
         """The last hidden state; position 0 is that of [DIST]."""
         return self.bert.encode(ids, mask)
 
@@ -71,12 +68,12 @@ class LogBert(nn.Module):
         return self.bert.head(hidden)
 
     def forward(
-        self, ids: Int[Tensor, "batch length"], mask: Mask = None
+        self, ids: Ids, mask: Mask | None = None
     ) -> Float[Tensor, "batch length vocabulary"]:
         """Logits at every position."""
         return self.head(self.encode(ids, mask))
 
-    def distances(self, hidden: Float[Tensor, "batch length hidden"]) -> Float[Tensor, " batch"]:
+    def distances(self, hidden: Hidden) -> Float[Tensor, " batch"]:
         """Squared distance of each session from the centre (section III-C); its mean is L_VHM.
 
         Squared, without a root: the root has no gradient at 0, where this loss wants to be.
