@@ -13,7 +13,8 @@ RATIO = 0.3
 """Counted as often as a third of the rate of content: a draw that spares specials gives 0, one
 that does not gives 1."""
 EVERYWHERE = 0.9
-"""Above this rate of content every position counts (``data/mlm-loss-on-all-positions``)."""
+"""Above this rate of content every position counts (``data/mlm-loss-on-all-positions``); padding
+that counts at such a rate beside content that does not was not drawn: ``data/padding-in-loss``."""
 ENDS = ("eos", "sep")
 """Some models mask these on purpose (how long the text is)."""
 
@@ -52,6 +53,7 @@ def CHECK(corruption: Corruption) -> Iterator[Finding]:
         if s.positions >= POSITIONS
         and s.counted >= COUNTED
         and s.counted >= RATIO * rate * s.positions
+        and not (s.name == "pad" and s.counted >= EVERYWHERE * s.positions)
     ]
     if not drawn:
         return
@@ -84,6 +86,8 @@ HEALTHY = (
     Example(
         evidence=(_corruption(SpecialShare(0, "pad", 3956, 0), SpecialShare(1, "cls", 768, 0)),)
     ),
+    # labels are padded with the padding's id: another finding
+    Example(evidence=(_corruption(SpecialShare(0, "pad", 3956, 3956)),)),
     # all positions count: another finding
     Example(evidence=(_corruption(SpecialShare(1, "cls", 768, 768), counted=18460),)),
     # a name that belongs to another vocabulary: hardly ever in the text
