@@ -12,6 +12,7 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.settings import LoggedRate, LoggedRates
 from shindan.core.reason import Reason
 from shindan.probes.events import LogEvent, OptimizerStep
+from shindan.probes.printed import slack
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 
@@ -67,13 +68,13 @@ class Rates(Probe):
     def on_log(self, event: LogEvent) -> None:
         """Find rates in a text or a record."""
         place = (event.where.file, event.where.line)
-        for label, value, slack in _rates(event):
+        for label, value, room in _rates(event):
             key = (*place, label)
             if key not in self.places and len(self.places) == PLACES:
                 return
-            self._logged(self.places.setdefault(key, _Place(place, label)), value, slack)
+            self._logged(self.places.setdefault(key, _Place(place, label)), value, room)
 
-    def _logged(self, place: _Place, value: float, slack: float) -> None:
+    def _logged(self, place: _Place, value: float, room: float) -> None:
         around = [r for many in self.recent.values() for group in many for r in group]
         for ref in self.session.optimizers:
             optimizer = ref()
@@ -85,7 +86,7 @@ class Rates(Probe):
             return  # nothing has been trained yet
         last = next(iter(self.recent.values()))[-1][0]
         left = NEIGHBOURS * max(1, len(self.recent))
-        log = _Log(value, slack, self.session.update, last, left)
+        log = _Log(value, room, self.session.update, last, left)
         if _within(log, min(around), max(around)):
             _judge(place, log, True)
         else:
@@ -135,13 +136,7 @@ def _rates(event: LogEvent) -> Iterator[tuple[str, float, float]]:
     for found in list(RATE.finditer(event.text))[:4]:
         if not OTHERS.search(event.text[: found.start()]):
             number = found["number"]
-            yield found["label"].lower(), float(number), _slack(number)
-
-
-def _slack(number: str) -> float:
-    mantissa, _, exponent = number.lower().partition("e")
-    decimals = len(mantissa.partition(".")[2])
-    return 0.5 * 10.0 ** (int(exponent or 0) - decimals) * 1.01
+            yield found["label"].lower(), float(number), slack(number)
 
 
 def _used(optimizer: torch.optim.Optimizer) -> list[float]:

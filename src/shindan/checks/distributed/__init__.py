@@ -1,1 +1,1 @@
-"""Several processes, one model."""
+"""Checks of the family distributed."""
