@@ -115,6 +115,12 @@ def test_session_files(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("Sequence,labels\n5 22,1\n")
     with pytest.raises(DataError, match="no column label; its columns are Sequence, labels"):
         read_sessions(tmp_path / "b.csv")
+    (tmp_path / "a.jsonl").write_text('{"block": "x", "templates": ["a b"]}\n')
+    with pytest.raises(DataError, match="no column label; its columns are block, templates"):
+        read_sessions(tmp_path / "a.jsonl")
+    (tmp_path / "b.jsonl").write_text("{\n")
+    with pytest.raises(DataError, match="not a readable JSONL file"):
+        read_sessions(tmp_path / "b.jsonl")
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(DataError, match="holds no text"):
         read_sessions(tmp_path / "empty")

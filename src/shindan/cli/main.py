@@ -7,8 +7,12 @@ import click
 
 from shindan.cli.demo import demo
 from shindan.cli.explain import explain
+from shindan.cli.generate import generate
+from shindan.cli.predict import predict
+from shindan.cli.recipes import recipes
 from shindan.cli.report import report
 from shindan.cli.run import run
+from shindan.cli.train import train
 
 
 class Doors(click.Group):
@@ -29,5 +33,5 @@ def main() -> None:
     """Tell why the training of a Transformer language model fails, with measured evidence."""
 
 
-for door in (run, report, explain, demo):
+for door in (run, report, explain, demo, train, recipes, predict, generate):
     main.add_command(door)

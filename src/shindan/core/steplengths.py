@@ -17,6 +17,9 @@ Healthy runs of the patients measure 4 to 9, an LR thirty times too high 0.2 to 
 PROPORTIONAL = 7.0
 """A tenfold step that gains this many times the whole one: the loss is straight as far as that."""
 NOTHING = 1e-6
+RESOLVED = 4 * 2.0**-23
+BARELY = 1e-3
+"""Parts of the loss: what float32 can tell apart, and what a hundredfold step ought to gain."""
 
 
 def at_height(points: Sequence[StepPoint], curve: Curve) -> list[StepPoint]:
@@ -43,9 +46,14 @@ def overshoots(point: StepPoint) -> bool:
 
 
 def too_short(point: StepPoint) -> bool:
-    """Ten times the step gains nearly ten times as much, a hundred times even more."""
+    """Ten times the step gains nearly ten times as much, a hundred times even more.
+
+    Where the step itself is too short to show in the loss, the hundredfold one shows and is little.
+    """
     whole, ten = point.start - point.whole, point.start - point.ten
     hundred = point.start - point.hundred
+    if whole <= NOTHING:
+        return RESOLVED * point.start < hundred < BARELY * point.start and ten >= -NOTHING
     return whole > NOTHING and ten >= PROPORTIONAL * whole and hundred > ten
 
 

@@ -106,9 +106,13 @@ def _curve(first: float, last: float) -> Curve:
 
 _SHORT = tuple(StepPoint(u, 1e-6, 3.2, 3.19992, 3.1992, 3.192, 3.12) for u in (8, 20, 40))
 _GOOD = tuple(StepPoint(u, 1e-6, 3.2, 3.19, 3.11, 3.3, 9.0) for u in (8, 20, 40))
+_TINY = tuple(StepPoint(u, 1e-6, 8.294864, 8.294864, 8.294864, 8.294863, 8.294858) for u in (2, 8))
+_STILL = tuple(StepPoint(u, 1e-3, 8.294864, *[8.294864] * 4) for u in (2, 8))
 _LOADED = ParamRow("a", "GPT", "Linear", (8, 8), "float32", True, True, 0, loaded=True)
 
 SICK = (
+    # too short to show in float32
+    Example(evidence=(StepTest(_TINY), _curve(8.3, 8.29)), finds=({"looks": 2},)),
     Example(evidence=(StepTest(_SHORT), _curve(3.2, 3.1)), finds=({"looks": 3, "lr": 1e-6},)),
     # a masked model: the frequencies of the tokens are not all that it could learn
     Example(
@@ -118,6 +122,8 @@ SICK = (
 )
 HEALTHY = (
     Example(evidence=(StepTest(_GOOD), _curve(3.2, 3.1))),
+    # no gradient at all: another matter
+    Example(evidence=(StepTest(_STILL), _curve(8.3, 8.29))),
     # small steps that get there
     Example(evidence=(StepTest(_SHORT), _curve(3.2, 1.5))),
     # fine-tuning

@@ -56,10 +56,12 @@ def CHECK(ledger: ParamLedger) -> Iterator[Finding]:
         if not missing:
             continue
         share = _elements(missing) / _elements(rows)
+        replaced = _replaced(missing, ledger.optimizers)
         severity = _severity(missing, share, trained[root], max(trained.values()))
+        if replaced == len(missing) and trained[root] == 0:
+            severity = "critical"  # the optimizer has another copy of the whole model
         if severity is None:
             continue
-        replaced = _replaced(missing, ledger.optimizers)
         yield Finding(
             measured={
                 "count": len(missing),
@@ -111,8 +113,18 @@ def _row(name: str, **more: object) -> ParamRow:
 
 
 _LEFT_OUT = {"owned": False, "optimizer": None, "moved": False}
+_COPY = OptimizerRow(0, "AdamW", True, 1e-8, 8192, 9, (0.0,), 0.0, False, ((64, 64), (64, 64)))
 
 SICK = (
+    # the model was made anew after its optimizer
+    Example(
+        evidence=(
+            ParamLedger(
+                (_row("a.weight", **_LEFT_OUT), _row("b.weight", **_LEFT_OUT)), (_COPY,), 4, 9
+            ),
+        ),
+        finds=({"count": 2, "share": 1.0, "strangers": 2},),
+    ),
     Example(
         evidence=(
             ParamLedger((_row("a.weight"), _row("b.weight", **_LEFT_OUT)), (_ADAM,), 7, 100),

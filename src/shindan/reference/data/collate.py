@@ -50,7 +50,7 @@ def next_tokens(
     labels_BL = torch.full_like(ids_BL, IGNORE)
     labels_BL[:, :-1] = ids_BL[:, 1:]
     if documents_BL is not None:
-        labels_BL[:, :-1][documents_BL[:, 1:] != documents_BL[:, :-1]] = IGNORE
+        labels_BL[:, :-1].masked_fill_(documents_BL[:, 1:] != documents_BL[:, :-1], IGNORE)
     if pad is not None:
-        labels_BL[labels_BL == pad] = IGNORE
+        labels_BL.masked_fill_(labels_BL == pad, IGNORE)
     return labels_BL

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Shaped
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -45,13 +45,13 @@ class Masking:
         """
         chance_BL, fate_BL = torch.rand((2, *ids_BL.shape), generator=generator)
         drawn_BL = torch.randint(len(self.content), ids_BL.shape, generator=generator)
-        content_BL = self.is_content[ids_BL]
+        content_BL = _of(ids_BL, self.is_content)
         if self.starts is not None:
             chance_BL = chance_BL.gather(1, self._word_BL(ids_BL, content_BL))
         chosen_BL = content_BL & (chance_BL < self.rate)
         hidden_BL = chosen_BL & (fate_BL >= KEPT + RANDOM)
         other_BL = chosen_BL & (fate_BL < RANDOM)
-        inputs_BL = torch.where(other_BL, self.content[drawn_BL], ids_BL)
+        inputs_BL = torch.where(other_BL, _of(drawn_BL, self.content), ids_BL)
         inputs_BL = inputs_BL.masked_fill(hidden_BL, self.mask)
         return inputs_BL, ids_BL.masked_fill(~chosen_BL, IGNORE)
 
@@ -60,10 +60,15 @@ class Masking:
     ) -> Int[Tensor, "batch length"]:
         """The number of each token's word in its row; one draw of chance serves all its tokens."""
         assert self.starts is not None
-        starts_BL = self.starts[ids_BL] | ~content_BL
+        starts_BL = _of(ids_BL, self.starts) | ~content_BL
         starts_BL[:, 1:] |= ~content_BL[:, :-1]  # what follows [CLS] begins a word, Ġ or not
         starts_BL[:, 0] = True
         return starts_BL.cumsum(1) - 1
+
+
+def _of(ids_BL: Int[Tensor, "batch length"], table: Tensor) -> Shaped[Tensor, "batch length"]:
+    """What a table says of each id. (``table[ids]`` wakes every thread for a few thousand ids.)"""
+    return table.index_select(0, ids_BL.flatten()).view_as(ids_BL)
 
 
 def masking(tokenizer: Tokenizer, *, rate: float = 0.15, whole_words: bool = False) -> Masking:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -128,13 +129,9 @@ def read_sessions(path: str | Path, anomalous: bool | None = None) -> list[Sessi
     suffix = suffix_of(path)
     with opened(path) as file:
         if suffix == ".csv":
-            rows = list(csv.DictReader(file))
-            sessions = [Session(_words(row, path), row.get("label") == "1") for row in rows]
+            sessions = [_of_csv(row, path) for row in csv.DictReader(file)]
         elif suffix == ".jsonl":
-            read = (json.loads(line) for line in file if line.strip())
-            sessions = [
-                Session(tuple(one["templates"]), bool(one["label"]), one["block"]) for one in read
-            ]
+            sessions = [_of_jsonl(line, path) for line in file if line.strip()]
         else:
             sessions = [Session(tuple(line.split()), anomalous) for line in file if line.strip()]
     if not sessions:
@@ -142,11 +139,25 @@ def read_sessions(path: str | Path, anomalous: bool | None = None) -> list[Sessi
     return sessions
 
 
-def _words(row: dict[str, str], path: Path) -> tuple[str, ...]:
-    if "Sequence" not in row or "label" not in row:
-        missing = "label" if "Sequence" in row else "Sequence"
-        raise DataError("no-column", source=path, column=missing, columns=", ".join(row))
-    return tuple(row["Sequence"].split())
+def _of_csv(row: dict[str, str], path: Path) -> Session:
+    _needs(row, ("Sequence", "label"), path)
+    return Session(tuple(row["Sequence"].split()), row["label"] == "1")
+
+
+def _of_jsonl(line: str, path: Path) -> Session:
+    try:
+        one = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError("not-readable", source=path, kind="JSONL", why=error) from error
+    _needs(one, ("block", "templates", "label"), path)
+    return Session(tuple(one["templates"]), bool(one["label"]), one["block"])
+
+
+def _needs(record: dict[str, Any], columns: tuple[str, ...], path: Path) -> None:
+    for column in columns:
+        if column not in record:
+            known = ", ".join(record)
+            raise DataError("no-column", source=path, column=column, columns=known)
 
 
 def _session(lines: Sequence[LogLine], keys: LogKeys, name: str) -> Session:

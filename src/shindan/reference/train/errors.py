@@ -48,6 +48,10 @@ SENTENCES = {
         "the recipe has no size {size}; it has {known}",
         "このレシピに {size} というサイズはありません。指定できるのは {known} です",
     ),
+    "rows-too-long": (
+        "length={length}, but the model has only model.max_positions={most}",
+        "length={length} が model.max_positions={most} を超えています",
+    ),
     # the machine
     "no-gpu": (
         "device=cuda, but no GPU can be used here",
@@ -103,6 +107,10 @@ SENTENCES = {
     "no-mask": (
         "the text has no [MASK] to be filled",
         "テキストに [MASK] がありません",
+    ),
+    "not-one-token": (
+        "{word!r} is not one token to the run at {path}",
+        "{word!r} は {path} のトークナイザーでは1トークンになりません",
     ),
     "too-long": (
         "the text has {length} tokens, and the model takes {most}",

@@ -231,14 +231,11 @@ class Loop:
         checkpoint.put_back_random(kept["random"][self.ranks.rank])
 
 
-def train(
-    task: Task, settings: Settings, ranks: Ranks, folder: Path, tell: Callable[[Line], None]
-) -> Line:
-    """Run the loop with its metrics written to ``folder``. Returns the last evaluation."""
-    loop = Loop(task, settings, ranks, folder)
-    if not ranks.first:
+def train(loop: Loop, tell: Callable[[Line], None]) -> Line:
+    """Run the loop with its metrics written to its folder. Returns the last evaluation."""
+    if not loop.ranks.first:
         return loop.run(lambda line: None)
-    with Metrics(folder, loop.done, settings.tensorboard) as metrics:
+    with Metrics(loop.folder, loop.done, loop.settings.tensorboard) as metrics:
 
         def heard(line: Line) -> None:
             metrics.tell(line)

@@ -1,0 +1,140 @@
+"""The context-vector model of report 4, with residuals and an init that 12 layers can learn from.
+
+The protocol is the report's (SYSTEMS.md, section 4): lower-cased words between white space, the
+commonest kept, lines in windows; <unk> and <eos> count, padding does not. Perplexity is exp of the
+mean over all labels; ``known`` and ``nll_known`` are the labels that are not <unk>, so that
+exp(nll_known / known) is the perplexity without them.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import nn
+
+from shindan.reference.data import tokenizers
+from shindan.reference.data.collate import next_tokens
+from shindan.reference.data.rows import WindowRows
+from shindan.reference.data.text import Unit
+from shindan.reference.data.tokenizers import Ids
+from shindan.reference.models.context_vector import ContextVectorConfig, ContextVectorLM
+from shindan.reference.recipes.recipe import TINY, Recipe, Said
+from shindan.reference.recipes.text import (
+    TextSettings,
+    in_batches,
+    in_turn,
+    kept_tokenizer,
+    numbered,
+    sized,
+    source,
+    tokenizer_of,
+    training_and_validation,
+)
+from shindan.reference.train.config import Count
+from shindan.reference.train.objectives import NextTokenObjective, cross_entropy
+from shindan.reference.train.ranks import Ranks
+from shindan.reference.train.task import IGNORE, Batch, Sums, Task
+
+
+class ContextVectorSettings(TextSettings):
+    """A context-vector model on lines of words."""
+
+    model: ContextVectorConfig = ContextVectorConfig()
+    unit: Unit = "line"
+    stride: Count = 32
+    """Tokens from one window of a line to the next."""
+    shortest: Annotated[int, Field(ge=0)] = 5
+    """Lines of fewer words are dropped."""
+
+
+class KnownWordsObjective(NextTokenObjective):
+    """Tells beside the loss how much of it is not <unk>'s."""
+
+    def __init__(self, model: nn.Module, smoothing: float, unknown: int) -> None:
+        super().__init__(model, smoothing)
+        self.unknown = unknown
+
+    def forward(self, batch: Batch) -> Sums:
+        """Sums of a batch of ids and labels."""
+        logits = self.model(batch["ids"]).flatten(0, 1)
+        labels = batch["labels"].flatten()
+        sums = cross_entropy(logits, labels, self.smoothing if self.training else 0.0)
+        if not self.training:
+            known = labels.masked_fill(labels == self.unknown, IGNORE)
+            sums["known"] = (known != IGNORE).sum()
+            sums["nll_known"] = F.cross_entropy(logits.float(), known, reduction="sum")
+        return sums
+
+
+def task(settings: ContextVectorSettings, folder: Path, ranks: Ranks) -> Task:
+    """Lines in windows of ``length`` tokens; each position is asked for the next."""
+    texts = partial(source, settings, settings.data)
+    learn = tokenizers.train_words
+    tokenizer = in_turn(ranks, lambda: tokenizer_of(settings, folder, learn, texts))
+    parts = in_turn(ranks, lambda: training_and_validation(settings, folder, tokenizer))
+    special = tokenizers.specials(tokenizer)
+    pad = special["pad"]
+    rows, kept_out = (
+        WindowRows(
+            part, special["begin"], special["end"], pad,
+            length=settings.length, stride=settings.stride, shortest=settings.shortest,
+        )
+        for part in parts
+    )  # fmt: skip
+    chosen = numbered(rows, settings)
+
+    def batch(some: list[Ids]) -> Batch:
+        ids = torch.tensor([row.tolist() for row in some])
+        return {"ids": ids, "mask": ids != pad, "labels": next_tokens(ids, pad=pad)}
+
+    validation = [batch(some) for some in in_batches(kept_out, settings.evaluation_batch_size)]
+    net = model(settings, folder)
+    objective = KnownWordsObjective(net, settings.label_smoothing, special["unk"])
+    return Task(net, objective, len(rows), lambda number: batch(chosen(number)), validation)
+
+
+def model(settings: ContextVectorSettings, folder: Path) -> ContextVectorLM:
+    """The model, of the tokenizer's vocabulary."""
+    return ContextVectorLM(sized(settings.model, kept_tokenizer(folder)))
+
+
+REPORTED: dict[str, object] = {
+    "model.embedding": 256, "model.hidden": 512, "length": 64, "stride": 32, "vocabulary": 996,
+    "epochs": 150, "batch_size": 2048, "evaluation_batch_size": 2048, "log_every": 5,
+}  # fmt: skip
+SIZES: dict[str, dict[str, object]] = {
+    TINY: {
+        "model.embedding": 64, "model.hidden": 128, "model.context": 64, "model.layers": 4,
+        "length": 24, "stride": 12, "vocabulary": 300, "validation_share": 0.1,
+        "max_updates": 200, "batch_size": 32, "learning_rate": 3e-3, "log_every": 10,
+    },
+    "six": {**REPORTED, "model.context": 256, "model.layers": 6, "learning_rate": 8e-4},
+    "twelve": {**REPORTED, "model.context": 512, "model.layers": 12, "learning_rate": 8e-4},
+}  # fmt: skip
+
+RECIPE = Recipe(
+    name="context-vector",
+    settings=ContextVectorSettings,
+    values={
+        "model.residual": True,
+        "model.init": "scaled",
+        "weight_decay": 0.0,
+        "schedule": "cosine",
+        "warmup_share": 0.02,
+    },
+    sizes=SIZES,
+    task=task,
+    model=model,
+    about=Said(
+        "an LM without attention or positions, with residual layers (report 4)",
+        "注意機構も位置もない文脈ベクトル言語モデル、残差つき（報告4）",
+    ),
+    data=Said(
+        "embedded: Python's documentation; real: WikiText-2 raw, lines",
+        "同梱：Python の文書。実データ：WikiText-2 raw、行単位",
+    ),
+    expected={},
+)
