@@ -79,7 +79,7 @@ class Watch:
         session.ended = how
         if error is not None:
             session.tell("on_crash", error)
-        session.guarded("look", lambda: session.finish(look))
+        session.guarded("look", lambda: self._last_look(look))
         self.evidence, missing = session.evidence()
         self._write(self.evidence, missing)
         if self.writer is not None:
@@ -92,6 +92,11 @@ class Watch:
             Subject("run", self.name, str(self.writer.path) if self.writer else None),
         )
         return self._document
+
+    def _last_look(self, look: bool) -> None:
+        """Losses inside a model are heard through the taps, which the script's end took off."""
+        with tapped(self.session):
+            self.session.finish(look)
 
 
 def without_text(gathered: Gathered) -> Gathered:

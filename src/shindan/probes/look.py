@@ -310,16 +310,20 @@ class Look:
 
     @cached_property
     def runs(self) -> tuple[int, Tensor] | None:
-        """Constant runs at the ends of rows, unless the run itself names another id as padding.
+        """Constant runs at the ends of rows, unless the script itself names another id as padding.
 
         Logs end with the same key several times over, and batches of one length hold no padding.
         """
-        declared: set[int] = set()
-        for value, inside in _runs(self.ids):
-            declared = declared or self._declared_pads()
-            if not declared or value in declared:
-                return value, inside
-        return None
+        likely = list(_runs(self.ids))
+        declared = self._declared_pads() if likely else set()
+        return next((f for f in likely if not declared or f[0] in declared), None)
+
+    @cached_property
+    def named_runs(self) -> tuple[int, Tensor] | None:
+        """Runs of an id that is named padding, be it at the end of one row only."""
+        alone = list(_alone(self.ids))
+        declared = self._declared_pads() if alone else set()
+        return next((f for f in alone if f[0] in declared), None)
 
     def _declared_pads(self) -> set[int]:
         """Ids that the script, its vocabulary, a tokenizer or the embedding calls padding."""
@@ -450,6 +454,16 @@ def _runs(ids: Tensor) -> Iterator[tuple[int, Tensor]]:
             varied = len((lengths * ended).unique()) > 1
             if enough and varied and outside <= min(len(ids), int(inside.sum()) // 3):
                 yield int(value), inside
+
+
+def _alone(ids: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Ids that stand nowhere but in runs at one end of rows, somewhere two or more times."""
+    for run in (ids.flip(1), ids):
+        for value in run[:, 0].unique().tolist():
+            at = run == value
+            inside = at.int().cumprod(1).bool()
+            if bool((inside == at).all()) and bool(inside[:, 1:2].any()):
+                yield int(value), inside if run is ids else inside.flip(1)
 
 
 def _same_ids(indices: Tensor, argument: Tensor) -> bool:

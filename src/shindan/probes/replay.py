@@ -120,7 +120,7 @@ class Replay:
     @cached_property
     def pad(self) -> tuple[int, Tensor] | None:
         """(pad id, (B, T) True at padding); runs in the ids count when a mask is all ones."""
-        return self.look.pad or self.look.runs
+        return self.look.pad or self.look.runs or self.look.named_runs
 
     @cached_property
     def real(self) -> Tensor:
@@ -135,9 +135,9 @@ class Replay:
 
         NoReplay when the labels are unknown.
         """
-        ids, labels = self.look.ids, self.look.labels
-        own = _equal(ids, labels, 0)
-        shares = {k: _equal(ids, labels, k) for k in (1, 2, 3) if k < ids.shape[1]}
+        ids, labels, real = self.look.ids, self.look.labels, self.real
+        own = _equal(ids, labels, real, 0)
+        shares = {k: _equal(ids, labels, real, k) for k in (1, 2, 3) if k < ids.shape[1]}
         best = max(shares, key=lambda k: shares[k], default=1)
         share = shares.get(best, 0.0)
         return best if share >= SAME and share > own else None
@@ -177,11 +177,14 @@ def _same(a: Tensor, b: Tensor) -> bool:
     return bool(apart <= REPEAT * a.abs().nan_to_num(0.0, 0.0, 0.0).max())
 
 
-def _equal(ids: Tensor, labels: Tensor, lag: int) -> float:
-    """Share of counted labels that equal the input ``lag`` positions later."""
+def _equal(ids: Tensor, labels: Tensor, real: Tensor, lag: int) -> float:
+    """Share of counted labels that equal the input ``lag`` positions later, both no padding.
+
+    An end of text that is only ever a label is asked for where the next input is padding.
+    """
     width = ids.shape[1] - lag
     y, x = labels[:, :width], ids[:, lag:]
-    counted = y != IGNORE
+    counted = (y != IGNORE) & real[:, :width] & real[:, lag:]
     n = int(counted.sum())
     return float(((x == y) & counted).sum()) / n if n else 0.0
 

@@ -208,7 +208,8 @@ class Loop:
             "random": self.ranks.gathered(checkpoint.random_states()),
         }  # fmt: skip
         with self.averaged():
-            model = {name: whole(v).cpu() for name, v in self.task.model.state_dict().items()}
+            inside = self.task.model.state_dict()
+            model = {name: whole(value).cpu().clone() for name, value in inside.items()}
         if self.ranks.first:
             checkpoint.write(self.folder / checkpoint.NAME, kept)
             checkpoint.write(self.folder / checkpoint.MODEL, model)
