@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shindan.reference.recipes.recipe import Recipe
     from shindan.reference.train.resolve import Given, Resolved
 
-SAYS = ("loss", "accuracy", "perplexity")
+SAYS = ("loss", "accuracy", "teacher_accuracy", "commonest_accuracy", "perplexity")
 """Of an evaluation, what is told at the end."""
 
 

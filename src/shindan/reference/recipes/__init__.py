@@ -12,6 +12,8 @@ NAMES = (
     "vaswani-mlm",
     "causal-mix",
     "context-vector",
+    "distill-bert",
+    "distill-bert-as-reported",
 )
 
 
