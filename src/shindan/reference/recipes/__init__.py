@@ -12,6 +12,8 @@ NAMES = (
     "vaswani-mlm",
     "causal-mix",
     "context-vector",
+    "bert-mlm-as-reported",
+    "context-vector-as-reported",
     "distill-bert",
     "distill-bert-as-reported",
 )
