@@ -13,6 +13,7 @@ NAMES = (
     "causal-mix",
     "context-vector",
     "bert-mlm-as-reported",
+    "causal-mix-as-reported",
     "context-vector-as-reported",
     "distill-bert",
     "distill-bert-as-reported",
