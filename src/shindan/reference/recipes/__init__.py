@@ -12,6 +12,7 @@ NAMES = (
     "vaswani-mlm",
     "causal-mix",
     "context-vector",
+    "logbert",
     "bert-mlm-as-reported",
     "causal-mix-as-reported",
     "context-vector-as-reported",
