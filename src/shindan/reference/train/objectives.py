@@ -48,6 +48,20 @@ class MaskedObjective(nn.Module):
         return cross_entropy(logits, labels, self.smoothing if self.training else 0.0)
 
 
+class EveryPositionObjective(nn.Module):
+    """The same loss by way of logits at every position, as most scripts compute it."""
+
+    def __init__(self, model: nn.Module, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.model, self.smoothing = model, smoothing
+
+    def forward(self, batch: Batch) -> Sums:
+        """Sums of a batch of ids, mask, labels."""
+        logits = self.model(batch["ids"], batch["mask"]).flatten(0, 1)
+        smoothing = self.smoothing if self.training else 0.0
+        return cross_entropy(logits, batch["labels"].flatten(), smoothing)
+
+
 class NextTokenObjective(nn.Module):
     """Cross-entropy of the next token; labels are already shifted."""
 
