@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from shindan.reference.data.collate import padded
@@ -97,10 +98,7 @@ class Detector:
     def _rows(self, rows: list[Ids], tell: Callable[[int, int], None] | None) -> "list[RowScores]":
         """Of each row, each of its keys hidden in turn."""
         device = self.model.centre.device
-        results = [
-            RowScores(np.zeros(len(r) - 1), *np.zeros((2, len(r) - 1), dtype=np.int64), 0.0)
-            for r in rows
-        ]
+        results = [RowScores.empty(len(row) - 1) for row in rows]
         total, done = sum(len(row) - 1 for row in rows), 0
         for asked in _batches(rows):
             ids, mask = padded([rows[n] for n, _ in asked], PAD)
@@ -128,10 +126,16 @@ class Detector:
 class RowScores(NamedTuple):
     """Of one row, without [DIST]: arrays (keys,), and its distance."""
 
-    surprises: "np.typing.NDArray[np.float64]"
+    surprises: NDArray[np.float64]
     ranks: Ids
     expected: Ids
     distance: float
+
+    @classmethod
+    def empty(cls, keys: int) -> "RowScores":
+        """To be filled."""
+        whole = np.zeros((2, keys), dtype=np.int64)
+        return cls(np.zeros(keys), whole[0], whole[1], 0.0)
 
 
 def arranged(row: Ids, vocabulary: KeyVocabulary) -> Ids:

@@ -6,7 +6,7 @@ that finds most of the damaged ones decides. No anomaly has a say in any choice.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -55,10 +55,15 @@ class Limits:
         return self.says(self.decides, scores)
 
 
-def limits_of(detector: Detector, validation: Sequence[Session], share: float) -> Limits:
+def limits_of(
+    detector: Detector,
+    validation: Sequence[Session],
+    share: float,
+    tell: Callable[[int, int], None] | None = None,
+) -> Limits:
     """Limits that let about ``share`` of normal sessions be called anomalous."""
-    normal = detector.scores(validation)
-    broken = detector.scores(damaged(validation, detector))
+    both = detector.scores([*validation, *damaged(validation, detector)], tell)
+    normal, broken = both[: len(validation)], both[len(validation) :]
     g, r = _top(normal, broken, share)
     limits = Limits(
         surprise=limit([one.surprise for one in normal], share),

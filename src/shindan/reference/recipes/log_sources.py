@@ -46,7 +46,7 @@ class LogSettings(Settings):
     """False: a session is what it holds, its keys sorted; in which order they came is not asked."""
     sphere: NotNegative = 0.1
     """The weight of the distance from the centre (alpha)."""
-    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.005
+    false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.002
     """The share of normal sessions that each rule may call anomalous; its limit is set by it."""
 
 
@@ -70,6 +70,12 @@ class Cutting:
         if self.templates is None:
             return [closed(one) for one in read_sessions(source)]
         return self.cut(list(read_log(source)), source)
+
+    def texts(self, source: str | Path) -> dict[int, str]:
+        """The lines by their numbers, without headers; none where keys were made by others."""
+        return (
+            {} if self.templates is None else {line.number: line.text for line in read_log(source)}
+        )
 
     def cut(self, lines: list[LogLine], source: str | Path) -> list[Session]:
         """Lines to sessions."""
