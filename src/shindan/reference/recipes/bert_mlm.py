@@ -80,7 +80,7 @@ SIZES: dict[str, dict[str, object]] = {
         "model.hidden": 64, "model.layers": 2, "model.heads": 2, "model.intermediate": 256,
         "model.max_positions": 128, "vocabulary": 1000, "length": 64,
         "unit": "paragraph", "distinct": True, "validation_share": 0.1,
-        "max_updates": 300, "batch_size": 16, "learning_rate": 2e-3, "log_every": 10,
+        "max_updates": 600, "batch_size": 16, "learning_rate": 2e-3, "log_every": 10,
     },
     "small": {
         "model.hidden": 256, "model.layers": 4, "model.heads": 4, "model.intermediate": 1024,
