@@ -127,7 +127,7 @@ def measured(
 
 
 def of_run(run: Path, arm: str, seed: int, test: HdfsTest, device: str) -> list[Row]:
-    """A row for each rule; the one that decides is marked."""
+    """The verdict as `shindan anomalies` gives it, and each rule alone."""
     began = time.perf_counter()
     log = opened(run, device)
     every: Sequence[Session] = [*test.anomalies, *test.normals, *test.unseen]
@@ -139,11 +139,17 @@ def of_run(run: Path, arm: str, seed: int, test: HdfsTest, device: str) -> list[
     for rule in RULES:
         said = [[log.limits.says(rule, one) for one in some] for some in groups]
         values = [[value(rule, one, log.limits.g) for one in some] for some in groups]
-        mark = " *" if rule == log.limits.decides else ""
-        rows.append(measured(f"{arm}: {rule}{mark}", values, said, asdict(log.limits), True))
-        rows[-1] |= {"seed": seed, "trained": (run / "trained").read_text().strip()}
-        rows[-1] |= {"scored_s": round(time.perf_counter() - began), "unseen_keys": unseen}
-    return rows
+        if rule == log.limits.decides:
+            verdicts = [[log.limits.anomalous(one) for one in some] for some in groups]
+            rows.append(measured(f"{arm}: verdict", values, verdicts, asdict(log.limits), True))
+        rows.append(measured(f"{arm}: {rule} alone", values, said, asdict(log.limits), True))
+    about = {
+        "seed": seed,
+        "trained": (run / "trained").read_text().strip(),
+        "scored_s": round(time.perf_counter() - began),
+        "unseen_keys": unseen,
+    }
+    return [one | about for one in rows]
 
 
 def value(rule: str, one: Any, g: int) -> float:

@@ -51,8 +51,8 @@ class Limits:
         return scores.distance > self.radius
 
     def anomalous(self, scores: Scores) -> bool:
-        """The verdict."""
-        return self.says(self.decides, scores)
+        """The verdict; a key that training has not seen is enough whatever rule decides."""
+        return scores.surprise == math.inf or self.says(self.decides, scores)
 
 
 def limits_of(

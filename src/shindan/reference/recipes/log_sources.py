@@ -7,7 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shindan.reference import logs as embedded
 from shindan.reference.data.errors import DataError
@@ -48,6 +48,17 @@ class LogSettings(Settings):
     """The weight of the distance from the centre (alpha)."""
     false_alarms: Annotated[float, Field(gt=0, lt=1)] = 0.002
     """The share of normal sessions that each rule may call anomalous; its limit is set by it."""
+
+    @field_validator("session")
+    @classmethod
+    def _pattern(cls, text: str) -> str:
+        try:
+            groups = re.compile(text).groups
+        except re.error as error:
+            raise ValueError(f"session={text} is not a pattern: {error}") from error
+        if groups > 1:
+            raise ValueError(f"session={text} has {groups} groups, and a session has one id")
+        return text
 
 
 @dataclass(frozen=True)
