@@ -8,12 +8,15 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import torch
 
 from shindan.core.check import Edit
 from shindan.core.document import Document
 from shindan.integrations.script import run_script
 from shindan.integrations.watching import Watch
+from shindan.probes import census, id_sources, schedule
+from shindan.probes.schedule import LookSchedule
 
 PATIENTS = Path(__file__).parents[1] / "patients"
 FRAMEWORKS = ("hf_trainer", "accelerate_loop", "lightning_loop")
@@ -44,9 +47,21 @@ def watched(
     script = folder / f"{name}.py"
     script.write_text(text, encoding="utf-8")
     seen: list[tuple[Document, Watch]] = []
-    with _quiet(), _inside(folder), torch.random.fork_rng(devices=[]):
+    with _quiet(), _steady(), _inside(folder), torch.random.fork_rng(devices=[]):
         run_script(str(script), [], record=record, done=lambda d, w: seen.append((d, w)))
     return seen[0]
+
+
+@contextlib.contextmanager
+def _steady() -> Iterator[None]:
+    """The same looks on every machine, however busy: each is taken to last 0.6 s, time stands."""
+    looked = LookSchedule.looked
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LookSchedule, "looked", lambda self, update, _: looked(self, update, 0.6))
+        patch.setattr(schedule, "SHARE", 0.0)
+        patch.setattr(census, "FREE_SECONDS", 1e9)
+        patch.setattr(id_sources, "PATIENCE", 1e9)
+        yield
 
 
 @contextlib.contextmanager
