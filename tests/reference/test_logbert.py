@@ -34,7 +34,7 @@ def shindan(*words: str, status: int = 0) -> str:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("logbert") / "run"
-    shindan("train", "logbert", "max_updates=150", f"output_dir={folder}", "--quiet", *SMALL)
+    shindan("train", "logbert", "max_updates=100", f"output_dir={folder}", "--quiet", *SMALL)
     return folder
 
 
@@ -117,7 +117,7 @@ def test_what_cannot_be_asked_is_one_sentence(run: Path, tmp_path: Path, log: Pa
     (other / "settings.json").write_text(json.dumps({**saved(run), "recipe": "bert-mlm"}))
     assert "a run of bert-mlm" in shindan("anomalies", str(other), str(log), status=2)
     bad = shindan("train", "logbert", "session=(", f"output_dir={tmp_path / 'x'}", status=2)
-    assert "session" in bad
+    assert "session=( is not a pattern" in bad
 
 
 def test_sessions_of_keys_and_windows_of_lines(tmp_path: Path) -> None:
@@ -183,11 +183,8 @@ def test_scores_come_back_in_the_sessions_own_order(detector: Detector) -> None:
         logits = detector.model(row)[0, 5, FIRST_KEY:]
     assert found.surprises[0] == pytest.approx(-logits.log_softmax(-1)[3].item(), abs=1e-4)
     assert found.ranks[0] == 1 + int((logits > logits[3]).sum())
-    assert (
-        detector.scores([closed(Session(("a", "b")))])
-        == detector.scores([closed(Session(("b", "a")))])
-        or len(set(detector.pieces(closed(Session(("b", "a"))))[0].row)) == 4
-    )
+    back, forth = (closed(Session(tuple(keys))) for keys in ("cab", "bac"))
+    assert detector.scores([back])[0].surprise == detector.scores([forth])[0].surprise
 
 
 def test_long_sessions_are_asked_in_pieces(detector: Detector) -> None:
@@ -227,7 +224,7 @@ def test_figures_at_natural_prevalence() -> None:
     assert at_prevalence(1.0, 1.0)[1] == pytest.approx(0.0574, abs=1e-4)
     assert at_prevalence(0.0, 0.0) == (0.0, 0.0)
     low, high = interval(0, 7000)
-    assert low == 0
+    assert low == pytest.approx(0)
     assert high == pytest.approx(5.5e-4, abs=1e-5)
     assert recall_at([5.0, 3.0, 1.0], [4.0, 2.0, 0.0, 0.0], 0.25) == pytest.approx(2 / 3)
 
