@@ -2,6 +2,7 @@
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,15 @@ from shindan.reference.recipes.detector import Detector
 from shindan.reference.recipes.log_evaluation import at_prevalence, hdfs_test, interval, recall_at
 from shindan.reference.recipes.log_rules import damaged, limit, limits_of
 from shindan.reference.recipes.log_sources import END, closed, embedded_lines
-from shindan.reference.recipes.logbert import SphereObjective, masked, parts
+from shindan.reference.recipes.logbert import RECIPE, SphereObjective, masked, parts
+from shindan.reference.train.loop import Loop
 from shindan.reference.train.objectives import with_places
+from shindan.reference.train.ranks import Ranks
+from shindan.reference.train.resolve import given
 from shindan.reference.train.resolve import load as saved
 from tests.reference.real import real
 
+HERE = Ranks(0, 1, torch.device("cpu"))
 SMALL = ("model.hidden=32", "model.heads=2", "model.intermediate=64", "plot=false")
 
 
@@ -238,3 +243,26 @@ def test_the_hdfs_test_is_whole() -> None:
     unseen = baselines.unseen_sequence(train)
     alarms = sum(map(unseen, test.normals)) / 7_000
     assert at_prevalence(1.0, alarms)[1] == pytest.approx(0.366, abs=1e-3)
+
+
+def test_killed_and_resumed_is_the_same_run(tmp_path: Path) -> None:
+    ends = []
+    for name, stops in (("whole", (6,)), ("parts", (3, 6))):
+        folder = tmp_path / name
+        folder.mkdir()
+        for stop in stops:
+            told = {"output_dir": folder, "resume": stop != stops[0], "max_updates": 6}
+            told |= {"evaluate_every": 2, "model.hidden": 16, "model.intermediate": 16}
+            settings = RECIPE.resolve("tiny", given(told, "test")).settings
+            torch.manual_seed(0)
+            loop = Loop(RECIPE.task(settings, folder, HERE), settings, HERE, folder)
+            with ThreadPoolExecutor(1) as pool:
+                while loop.done < stop:
+                    loop.update(pool)
+                    if loop.done % 2 == 0:
+                        loop.evaluate()  # the centre moves
+            loop.save()
+        ends.append(torch.load(folder / "checkpoint.pt", weights_only=True)["objective"])
+    assert ends[0]["model.centre"].abs().sum() > 0
+    for key, value in ends[0].items():
+        assert torch.equal(value, ends[1][key]), key
