@@ -22,7 +22,7 @@ from shindan.reference.train.metrics import Line, read
 
 ARMS: dict[str, list[str]] = {
     "with teacher": ["distill-bert"],
-    "without teacher": ["distill-bert", "method=none"],
+    "without teacher": ["distill-bert", "method=alone"],
     "as reported": ["distill-bert-as-reported"],
     # loss by loss
     "answers alone": ["distill-bert", "method=logits"],
@@ -59,7 +59,7 @@ SIZES: dict[str, dict[str, list[str]]] = {
         ],
         "student": [
             "model.hidden=48", "model.layers=2", "model.heads=4", "model.intermediate=192",
-            "max_updates=1800",
+            "max_updates=1000",
         ],
     },
     # Issue 3's size: 30,522 entries, a student of width 256.
@@ -99,7 +99,8 @@ def main() -> None:
         "unit=article", "log_every=20", "plot=false",
     ]  # fmt: skip
     teacher = asked.out / "teacher"
-    made = run(teacher, ["bert-mlm", *both, *size["teacher"], *asked.teacher], until)
+    settings = merged(both, size["teacher"], asked.teacher)
+    made = run(teacher, ["bert-mlm", *settings], until)
     if "stopped" in made:
         sys.exit(f"stopped at update {made['update']} of the teacher; the same command goes on")
     alone = [word for word in both if not word.startswith(("tokenizer=", "vocabulary="))]
@@ -107,14 +108,21 @@ def main() -> None:
     def student(job: tuple[str, int]) -> Line:
         arm, seed = job
         recipe, *words = ARMS[arm]
-        settings = [*alone, *size["student"], *asked.student, *words]
-        folder = asked.out / f"{arm.replace(' ', '-')}-{seed}"
-        return run(folder, [recipe, *settings, f"seed={seed}", f"teacher={teacher}"], until)
+        more = [f"seed={seed}", f"teacher={teacher}"]
+        settings = merged(alone, size["student"], asked.student, words, more)
+        folder = asked.out / f"{arm.replace(' ', '-').replace(',', '')}-{seed}"
+        return run(folder, [recipe, *settings], until)
 
     jobs = [(arm, seed) for seed in asked.seeds for arm in asked.arms]
     with ThreadPoolExecutor(asked.together) as pool:
         lines = dict(zip(jobs, pool.map(student, jobs), strict=True))
     print(table(made, {arm: [lines[arm, seed] for seed in asked.seeds] for arm in asked.arms}))
+
+
+def merged(*layers: list[str]) -> list[str]:
+    """key=value words of which the last of each key counts."""
+    values = {word.partition("=")[0]: word for layer in layers for word in layer}
+    return list(values.values())
 
 
 def run(folder: Path, words: list[str], until: float) -> Line:
