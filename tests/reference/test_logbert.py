@@ -64,6 +64,7 @@ def test_both_losses_are_on_from_the_first_update_and_finite(run: Path) -> None:
     assert all(math.isfinite(one["loss"]) and math.isfinite(one["sphere"]) for one in every)
     assert every[0]["sphere"] > 0
     assert every[0]["loss"] == pytest.approx(every[0]["nll"] + 0.1 * every[0]["sphere"], rel=1e-4)
+    assert every[0]["perplexity"] == pytest.approx(math.exp(every[0]["nll"]))
     assert every[-1]["nll"] < 0.8 * every[0]["nll"]
 
 
@@ -121,6 +122,7 @@ def test_what_cannot_be_asked_is_one_sentence(run: Path, tmp_path: Path, log: Pa
     other.mkdir()
     (other / "settings.json").write_text(json.dumps({**saved(run), "recipe": "bert-mlm"}))
     assert "a run of bert-mlm" in shindan("anomalies", str(other), str(log), status=2)
+    assert "a run of logbert" in shindan("predict", str(run), "a [MASK]", status=2)
     bad = shindan("train", "logbert", "session=(", f"output_dir={tmp_path / 'x'}", status=2)
     assert "session=( is not a pattern" in bad
 
