@@ -138,6 +138,19 @@ def _tell_counts(run: "LogRun", found: "list[Judged]", top: int, language: Langu
     click.echo(said["anomalies_found"].format(n=anomalous, sessions=len(found)))
     if anomalous > top:
         click.echo(said["anomalies_shown"].format(n=top))
+    kinds = {
+        kind: [one.anomalous for one in found if one.session.anomalous is kind]
+        for kind in (True, False)
+    }
+    if kinds[True]:
+        click.echo(
+            said["labelled"].format(
+                found=sum(kinds[True]),
+                anomalous=len(kinds[True]),
+                alarms=sum(kinds[False]),
+                normal=len(kinds[False]),
+            )
+        )
     unseen = sum(one.unseen for one in found)
     if unseen:
         sessions = sum(one.unseen > 0 for one in found)

@@ -107,6 +107,9 @@ def _made_ready(folder: Path, resolved: "Resolved[Any]") -> None:
         raise TrainError("folder-taken", path=folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / resolve.SAVED).exists():  # a run that never began, perhaps on other data
+            for left in (*folder.glob("*.tokens"), *folder.glob("tokenizer.json")):
+                left.unlink()
         resolve.save(resolved, folder)
     except OSError as error:
         raise TrainError("not-writable", path=folder, error=error.strerror) from error

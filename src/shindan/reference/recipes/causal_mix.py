@@ -167,5 +167,14 @@ RECIPE = Recipe(
         "embedded: this package's pages, Python's documentation and code; real: mix={path: weight}",
         "同梱：本パッケージの解説、Python の文書とコード。実データ：mix={パス: 重み}",
     ),
-    expected={},
+    expected={
+        TINY: Said(
+            "validation loss 5.63 to 5.79, from 7.3 (3 seeds)",
+            "検証損失 7.3 から 5.63〜5.79 へ（3シード）",
+        ),
+        "300m": Said(
+            "to beat: loss 10.89 to 6.04 in 3,498 updates (a later run of report 2's project)",
+            "目標：3,498 回の更新で損失 10.89 → 6.04（報告2のプロジェクトの後の実行）",
+        ),
+    },
 )

@@ -77,6 +77,15 @@ RECIPE = Recipe(
         "報告2のまま：unscale 前の clamp、固着した制御器、実際と異なる学習率のログ",
     ),
     data=causal_mix.RECIPE.data,
-    expected={},
+    expected={
+        TINY: Said(
+            "stays at the uniform line: loss 7.31 after 62 updates, as at first",
+            "一様分布の水準から動かない：62 回の更新後も損失 7.31",
+        ),
+        "phase8": Said(
+            "the report's: loss 9.15 on average over 62 updates, not falling",
+            "報告の値：62 回の更新の平均損失 9.15、低下なし",
+        ),
+    },
     loop=ReportedLoop,
 )

@@ -23,6 +23,7 @@ from shindan.reference.recipes.detector import Detector
 from shindan.reference.recipes.log_sources import Cutting, LogSettings, sessions_of
 from shindan.reference.recipes.recipe import TINY, Recipe, Said
 from shindan.reference.recipes.text import fits, in_batches, numbered
+from shindan.reference.train.errors import TrainError
 from shindan.reference.train.objectives import cross_entropy, with_places
 from shindan.reference.train.ranks import Ranks
 from shindan.reference.train.task import IGNORE, Batch, Sums, Task
@@ -59,6 +60,8 @@ class SphereObjective(nn.Module):
 def task(settings: LogSettings, folder: Path, ranks: Ranks) -> Task:
     """Sessions as rows of [DIST], keys and their end, masked anew each time they come."""
     fits(8, settings.model.max_positions)
+    if ranks.world > 1 and settings.parallel == "fsdp":  # the centre needs the whole model
+        raise TrainError("not-sharded", recipe="logbert")
     sessions, cutting = sessions_of(settings)
     train, kept_out = parts(sessions, settings.validation_share)
     if ranks.first:

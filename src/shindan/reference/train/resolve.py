@@ -135,7 +135,7 @@ def _translated(each: Given, known: Sequence[str]) -> tuple[str, object]:
     """The key and value in our words."""
     key = ALIASES.get(each.key, each.key)
     if key not in known:
-        names = [*known, *ALIASES]
+        names = [*known, *ALIASES, "size", "config"]
         short = [k for k in known if k.rpartition(".")[2] == each.key]
         near = short or difflib.get_close_matches(each.key, names, n=1)
         if near:
