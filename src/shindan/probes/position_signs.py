@@ -85,7 +85,7 @@ def _forgotten(root: nn.Module) -> Iterator[str]:
     codes = [f.__code__ for f in (*functions.values(), *methods) if _users(f)]
     for name, function in functions.items():
         own = function.__code__
-        rotates = {"cos", "sin"} <= _names(own)
+        rotates = {"cos", "sin"} <= {*_names(own), *own.co_varnames}
         if rotates and not any(name in _names(code) for code in codes if code is not own):
             yield name
 
