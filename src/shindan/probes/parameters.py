@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.parameters import OptimizerRow, ParamLedger, ParamRow
 from shindan.core.reason import Reason
+from shindan.probes.capture import plain
 from shindan.probes.events import CheckpointEvent, ForwardCall, OptimizerStep, SettingsEvent
 from shindan.probes.freshness import looks_random
-from shindan.probes.look import Look, NoReplay, plain
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.names import flags, flat, spoken
 from shindan.probes.origins import pretrained
 from shindan.probes.probe import Probe

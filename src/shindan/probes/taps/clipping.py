@@ -15,11 +15,18 @@ from shindan.probes.taps.scaler import Scaled
 
 
 def install(session: Session, patches: Patches, scaled: Scaled) -> None:
-    """Wrap ``clip_grad_norm_`` and ``clip_grad_value_`` in both of their homes."""
+    """Wrap ``clip_grad_norm_`` and ``clip_grad_value_`` in both of their homes.
+
+    ``clip_grads_with_norm_``, which is given the norm, has one; ``clip_grad_norm_`` calls it by
+    another name, so that nothing is told twice.
+    """
     for name, limit in (("clip_grad_norm_", "max_norm"), ("clip_grad_value_", "clip_value")):
         wrapped = _wrapped(session, scaled, getattr(clip_grad, name), limit)
         patches.set(clip_grad, name, wrapped)
         patches.set(torch.nn.utils, name, wrapped)
+    name = "clip_grads_with_norm_"
+    wrapped = _wrapped(session, scaled, getattr(torch.nn.utils, name), "max_norm")
+    patches.set(torch.nn.utils, name, wrapped)
 
 
 def _wrapped(
@@ -32,9 +39,12 @@ def _wrapped(
             parameters = list(parameters)
         result = original(parameters, *args, **kwargs)
         threshold = kwargs.get(limit, args[0] if args else float("inf"))
+        found = kwargs.get("total_norm", args[1] if len(args) > 1 else None)
+        if isinstance(result, Tensor):
+            found = result  # clip_grad_norm_'s second argument is the norm's type
 
         def tell() -> None:
-            norm = result.detach().clone() if isinstance(result, Tensor) else None
+            norm = found.detach().clone() if isinstance(found, Tensor) else None
             session.clipped(ClipCall(float(threshold), norm, scaled.inside, where()))
 
         session.guarded("clipping", tell)

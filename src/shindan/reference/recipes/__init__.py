@@ -12,6 +12,10 @@ NAMES = (
     "vaswani-mlm",
     "causal-mix",
     "context-vector",
+    "logbert",
+    "bert-mlm-as-reported",
+    "causal-mix-as-reported",
+    "context-vector-as-reported",
     "distill-bert",
     "distill-bert-as-reported",
 )

@@ -24,7 +24,7 @@ from shindan.reference.recipes.text import (
     tokenizer_of,
     training_and_validation,
 )
-from shindan.reference.train.objectives import MaskedObjective
+from shindan.reference.train.objectives import EveryPositionObjective, MaskedObjective
 from shindan.reference.train.ranks import Ranks
 from shindan.reference.train.task import Batch, Task
 
@@ -38,7 +38,12 @@ class MaskedSettings(TextSettings):
     """Choose words, not pieces of words."""
 
 
-def task(settings: MaskedSettings, folder: Path, ranks: Ranks) -> Task:
+def task(
+    settings: MaskedSettings,
+    folder: Path,
+    ranks: Ranks,
+    objective_of: type[MaskedObjective] | type[EveryPositionObjective] = MaskedObjective,
+) -> Task:
     """Documents as rows of [CLS] … [SEP], masked anew each time they come."""
     fits(settings.length, settings.model.max_positions)
     texts = partial(source, settings, settings.data)
@@ -60,7 +65,7 @@ def task(settings: MaskedSettings, folder: Path, ranks: Ranks) -> Task:
         for number, some in enumerate(in_batches(kept_out, settings.evaluation_batch_size))
     ]
     net = model(settings, folder)
-    objective = MaskedObjective(net, settings.label_smoothing)
+    objective = objective_of(net, settings.label_smoothing)
     return Task(net, objective, len(rows), training_batch, validation)
 
 
@@ -74,8 +79,8 @@ SIZES: dict[str, dict[str, object]] = {
     TINY: {
         "model.hidden": 64, "model.layers": 2, "model.heads": 2, "model.intermediate": 256,
         "model.max_positions": 128, "vocabulary": 1000, "length": 64,
-        "unit": "paragraph", "validation_share": 0.1,
-        "max_updates": 300, "batch_size": 16, "learning_rate": 2e-3, "log_every": 10,
+        "unit": "paragraph", "distinct": True, "validation_share": 0.1,
+        "max_updates": 600, "batch_size": 16, "learning_rate": 2e-3, "log_every": 10,
     },
     "small": {
         "model.hidden": 256, "model.layers": 4, "model.heads": 4, "model.intermediate": 1024,
@@ -103,5 +108,14 @@ RECIPE = Recipe(
         "embedded: Python's documentation; real: WikiText-2, C4 realnewslike",
         "同梱：Python の文書。実データ：WikiText-2、C4 realnewslike",
     ),
-    expected={},
+    expected={
+        TINY: Said(
+            "validation loss 4.76 to 4.86, accuracy 20 to 22 % (3 seeds)",
+            "検証損失 4.76〜4.86、正解率 20〜22 %（3シード）",
+        ),
+        "base": Said(
+            "to beat, on C4: HF's BERT, training loss 4.75 in the third epoch",
+            "目標（C4）：HF の BERT の第3エポックの訓練損失 4.75",
+        ),
+    },
 )

@@ -1,6 +1,7 @@
 """What the recipes on text share: a tokenizer, token files, batches with a number."""
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -44,6 +45,8 @@ class TextSettings(Settings):
     """Of records."""
     split: str = "train"
     """Of a data set of the hub."""
+    distinct: bool = False
+    """Take a text that stands there several times once."""
     tokenizer: Path | None = None
     """A file or folder of a tokenizer; None trains one on ``data``."""
     vocabulary: Count = 1000
@@ -54,7 +57,18 @@ class TextSettings(Settings):
 
 def source(settings: TextSettings, name: str) -> Iterator[str]:
     """The documents of ``name``, read as the settings say."""
-    return documents(name, unit=settings.unit, column=settings.column, split=settings.split)
+    texts = documents(name, unit=settings.unit, column=settings.column, split=settings.split)
+    return distinct(texts) if settings.distinct else texts
+
+
+def distinct(texts: Iterable[str]) -> Iterator[str]:
+    """Each text where it first stands; what is held of one is 16 bytes."""
+    seen: set[bytes] = set()
+    for text in texts:
+        mark = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        if mark not in seen:
+            seen.add(mark)
+            yield text
 
 
 def tokenizer_of(
@@ -92,9 +106,10 @@ def training_and_validation(
     return train, tokens_of(path, tokenizer, lambda: source(settings, validation))
 
 
-def sized(config: Config, tokenizer: Tokenizer) -> Config:
-    """The model's configuration with the tokenizer's vocabulary."""
-    sizes: dict[str, Any] = {"vocab_size": tokenizers.vocabulary_size(tokenizer)}
+def sized(config: Config, tokenizer: Tokenizer, multiple: int = 1) -> Config:
+    """The model's configuration with the tokenizer's vocabulary, rounded up to a multiple."""
+    entries = -(-tokenizers.vocabulary_size(tokenizer) // multiple) * multiple
+    sizes: dict[str, Any] = {"vocab_size": entries}
     return replace(config, **sizes)  # type: ignore[type-var]
 
 

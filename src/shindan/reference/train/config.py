@@ -46,6 +46,8 @@ class Settings(BaseModel):
     """Of sgd; more than 0 is Nesterov's."""
     weight_decay: NotNegative = 0.01
     """Of matrices and embeddings; gains and biases are left alone."""
+    decay_everything: bool = False
+    """Decay gains and biases too: a fault of report 0."""
     clip: NotNegative = 1.0
     """The largest norm of the gradient; 0 leaves it as it is."""
     label_smoothing: Share = 0.0

@@ -189,7 +189,7 @@ class Loop:
         if self.task.after is not None:
             self.task.after(self.done)
         means = {name: float(value) / max(1, labels) for name, value in sums.items()}
-        means["perplexity"] = perplexity(means["loss"])
+        means["perplexity"] = perplexity(means.get("nll", means["loss"]))
         return {"kind": "validation", "update": self.done, **means, "labels": labels}
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
@@ -248,9 +248,13 @@ def train(loop: Loop, tell: Callable[[Line], None]) -> Line:
 def optimizer_of(parameters: Iterable[Tensor], settings: Settings, fused: bool) -> Optimizer:
     """AdamW or SGD; decay on matrices and embeddings, none on gains and biases (below 2 axes)."""
     parameters = list(parameters)
+    axes = 0 if settings.decay_everything else 2
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {
+            "params": [p for p in parameters if p.ndim >= axes],
+            "weight_decay": settings.weight_decay,
+        },
+        {"params": [p for p in parameters if p.ndim < axes], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
     if settings.optimizer == "sgd":

@@ -20,13 +20,17 @@ def with_places(batch: Batch) -> Batch:
 def cross_entropy(
     logits: Float[Tensor, "labels vocabulary"], labels: Int[Tensor, " labels"], smoothing: float
 ) -> Sums:
-    """The sum over labels (nats) and how often the largest logit is right; IGNORE counts not.
+    """The sum over labels (nats); IGNORE counts not.
 
-    With smoothing (Szegedy et al. 2016) the plain cross-entropy is told beside it as ``nll``.
+    With smoothing (Szegedy et al. 2016) the plain cross-entropy is told beside it as ``nll``. In
+    evaluation also how often the largest logit is right: in training the search through a large
+    vocabulary would cost as much as its softmax.
     """
     logits = logits.float()
     loss = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
-    sums = {"loss": loss, "accuracy": (logits.detach().argmax(-1) == labels).sum()}
+    sums = {"loss": loss}
+    if not loss.requires_grad:
+        sums["accuracy"] = (logits.argmax(-1) == labels).sum()
     if smoothing:
         with torch.no_grad():
             sums["nll"] = F.cross_entropy(logits, labels, reduction="sum")
@@ -46,6 +50,20 @@ class MaskedObjective(nn.Module):
         logits = self.model.head(hidden[batch["places"]])  # type: ignore[operator]
         labels = batch["labels"].flatten()[batch["places"]]
         return cross_entropy(logits, labels, self.smoothing if self.training else 0.0)
+
+
+class EveryPositionObjective(nn.Module):
+    """The same loss by way of logits at every position, as most scripts compute it."""
+
+    def __init__(self, model: nn.Module, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.model, self.smoothing = model, smoothing
+
+    def forward(self, batch: Batch) -> Sums:
+        """Sums of a batch of ids, mask, labels."""
+        logits = self.model(batch["ids"], batch["mask"]).flatten(0, 1)
+        smoothing = self.smoothing if self.training else 0.0
+        return cross_entropy(logits, batch["labels"].flatten(), smoothing)
 
 
 class NextTokenObjective(nn.Module):
