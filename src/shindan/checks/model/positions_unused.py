@@ -78,7 +78,7 @@ def CHECK(positions: PositionProbe, batch: BatchProbe | None) -> Iterator[Findin
         yield Finding(measured=measured, where=where)
     elif positions.order is not None and _blind(positions.order):
         numbers = {"moved": positions.order.permuted, "modules": positions.order.modules}
-        sign = {"sign": positions.order.sign}
+        sign = {"name": positions.order.sign}
         yield Finding(measured={**measured, **numbers, **sign}, where=where, variant="order")
     elif positions.lag is not None and not positions.other_scheme and positions.tables:
         yield from _causal(positions, measured, where)
@@ -118,7 +118,7 @@ SICK = (
     ),
     Example(evidence=(PositionProbe(1, None, 0.0, (_ONE,), False),), finds=({"moved": 0.3},)),
     Example(evidence=(PositionProbe(1, None, 0.2, (_USED,), False),), finds=({"moved": 0.2},)),
-    Example(evidence=_order(), finds=({"sign": "freqs_cos", "modules": 4},)),
+    Example(evidence=_order(), finds=({"name": "freqs_cos", "modules": 4},)),
 )
 HEALTHY = (
     Example(evidence=(PositionProbe(1, None, 0.0, (_USED,), False),)),
