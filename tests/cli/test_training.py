@@ -89,6 +89,19 @@ def test_what_can_be_mended_is_told_in_one_sentence(
     assert sentence in told.output
 
 
+def test_what_a_run_that_never_began_left_is_not_taken_for_its_data(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        lines = (f"{name} line {n} of words that stand here\n\n" for n in range(200))
+        (tmp_path / f"{name}.txt").write_text("".join(lines))
+    said = ("train", "bert-mlm", *QUICK, f"output_dir={tmp_path / 'run'}")
+    failed = shindan(*said, f"data={tmp_path / 'first.txt'}", "length=999")
+    assert failed.exit_code == 2
+    (tmp_path / "run" / "tokenizer.json").write_text("of the first")
+    (tmp_path / "run" / "train.tokens").write_bytes(b"of the first")
+    assert shindan(*said, f"data={tmp_path / 'second.txt'}").exit_code == 0
+    assert "second" in (tmp_path / "run" / "tokenizer.json").read_text(encoding="utf-8")
+
+
 def test_predict_tells_ranks_and_logits_of_two_runs(runs: Path) -> None:
     run, text = str(runs / "bert-mlm"), "the [MASK] statement is [MASK]."
     told = shindan("predict", run, run, text, "--top", "3", "--word", "the", COLUMNS="200")

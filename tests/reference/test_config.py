@@ -104,7 +104,7 @@ def test_bad_file_and_line(tmp_path: Path) -> None:
 
 
 def test_the_length_said_with_more_weight_wins() -> None:
-    assert resolved().settings.max_updates == 300
+    assert resolved().settings.max_updates == 600
     by_epochs = resolved("num_train_epochs=2", "gradient_accumulation_steps=2").settings
     assert by_epochs.max_updates is None
     assert total_updates(by_epochs, rows=640, world=1) == 40

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,29 @@ def test_metrics_survive_a_line_cut_short(tmp_path: Path) -> None:
     text = json.dumps({"kind": "train", "update": 1}) + '\n{"kind": "tr'
     (tmp_path / "metrics.jsonl").write_text(text)
     assert metrics.read(tmp_path) == [{"kind": "train", "update": 1}]
+
+
+def test_curves_are_drawn_where_matplotlib_is(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    lines = [
+        {"kind": "train", "update": 1, "loss": 2.0, "lr": 0.1, "grad_norm": 1.0},
+        {"kind": "train", "update": 2, "loss": "nan", "lr": 0.1, "grad_norm": "inf"},
+        {"kind": "validation", "update": 2, "loss": 1.0},
+    ]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    assert metrics.plot(tmp_path, wanted=False) is None
+    drawn = metrics.plot(tmp_path, wanted=None)
+    assert drawn is not None
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(TrainError, match="tensorboard=true needs tensorboard; install it"):
+        run(tmp_path, max_updates=1, tensorboard=True)
+    with pytest.raises(TrainError, match="plot=true needs matplotlib"):
+        metrics.plot(tmp_path, wanted=True)
 
 
 def test_the_controller_is_not_pinned_by_noise_that_is_usual() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from shindan.cli.anomalies import anomalies
 from shindan.cli.demo import demo
 from shindan.cli.explain import explain
 from shindan.cli.generate import generate
@@ -33,5 +34,5 @@ def main() -> None:
     """Tell why the training of a Transformer language model fails, with measured evidence."""
 
 
-for door in (run, report, explain, demo, train, recipes, predict, generate):
+for door in (run, report, explain, demo, train, recipes, predict, generate, anomalies):
     main.add_command(door)

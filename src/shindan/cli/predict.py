@@ -31,7 +31,9 @@ def predict(runs: tuple[str, ...], text: str, top: int, word: str | None, lang: 
     console, language = Console(), spoken(lang)
     for place, answers in enumerate(zip(*asked, strict=True), 1):
         if len(asked[0]) > 1:
-            console.print(words(language)["mask_number"].format(n=place), highlight=False)
+            console.print(
+                words(language)["mask_number"].format(n=place), highlight=False, markup=False
+            )
         console.print(_table(runs, answers, language))
 
 

@@ -74,7 +74,7 @@ def trained(
     import torch
 
     from shindan.reference.train import metrics
-    from shindan.reference.train.loop import Loop, train
+    from shindan.reference.train.loop import train
     from shindan.reference.train.ranks import joined
 
     settings = resolved.settings
@@ -85,7 +85,7 @@ def trained(
         ranks.gathered(None)  # wait for the folder
         torch.manual_seed(settings.seed)
         task = recipe.task(settings, folder, ranks)
-        loop = Loop(task, settings, ranks, folder)
+        loop = recipe.loop(task, settings, ranks, folder)
         with _bar(quiet or not ranks.first, loop.updates, loop.done, language) as tell:
             last = train(loop, tell)
         if not ranks.first:
@@ -107,6 +107,9 @@ def _made_ready(folder: Path, resolved: "Resolved[Any]") -> None:
         raise TrainError("folder-taken", path=folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / resolve.SAVED).exists():  # a run that never began, perhaps on other data
+            for left in (*folder.glob("*.tokens"), *folder.glob("tokenizer.json")):
+                left.unlink()
         resolve.save(resolved, folder)
     except OSError as error:
         raise TrainError("not-writable", path=folder, error=error.strerror) from error

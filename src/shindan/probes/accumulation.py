@@ -12,8 +12,8 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.finding import NOWHERE, Where
 from shindan.core.reason import Reason
 from shindan.probes import handwritten
+from shindan.probes.capture import LANGUAGE
 from shindan.probes.events import BackwardCall, LossCall, OptimizerStep
-from shindan.probes.look import LANGUAGE
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 

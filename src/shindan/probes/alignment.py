@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from shindan.probes.look import LossSeen
+    from shindan.probes.capture import LossSeen
 
 
 @dataclass(eq=False)

@@ -14,6 +14,8 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.rows import RowOrder, RowRepeats
 from shindan.core.finding import NOWHERE, Where
 from shindan.core.reason import Reason
+from shindan.probes.capture import LANGUAGE
+from shindan.probes.edges import constant_runs
 from shindan.probes.events import (
     BackwardCall,
     BatchEvent,
@@ -22,7 +24,7 @@ from shindan.probes.events import (
     SettingsEvent,
 )
 from shindan.probes.frames import where
-from shindan.probes.look import LANGUAGE, Look, NoReplay, constant_runs
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.names import spoken
 from shindan.probes.probe import Probe
 from shindan.probes.rows.landing import Ints, Landing

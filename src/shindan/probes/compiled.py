@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from shindan.core.finding import Where
+from shindan.probes.capture import LANGUAGE, plain
 from shindan.probes.events import ForwardCall, LossCall
-from shindan.probes.look import LANGUAGE, plain
 from shindan.probes.trees import leaves, mapped
 from shindan.probes.untouched import untouched
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.distillation import DistillationLedger
 from shindan.core.reason import Reason
+from shindan.probes.capture import LANGUAGE
 from shindan.probes.events import (
     BackwardCall,
     ForwardCall,
@@ -19,7 +20,6 @@ from shindan.probes.events import (
 from shindan.probes.kd_nested import Nested
 from shindan.probes.kd_roots import Roots
 from shindan.probes.kd_samples import Site, Step, Taken, site_of, term
-from shindan.probes.look import LANGUAGE
 from shindan.probes.matching import Digest, digested, matched, sampled_rows
 from shindan.probes.padded_rows import whole
 from shindan.probes.probe import Probe

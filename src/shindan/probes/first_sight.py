@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.computed import InitialWeight, InitialWeights, TieWish
 from shindan.core.reason import Reason
+from shindan.probes.capture import plain
 from shindan.probes.events import CheckpointEvent, ForwardCall, SettingsEvent
-from shindan.probes.look import plain
 from shindan.probes.origins import pretrained
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session

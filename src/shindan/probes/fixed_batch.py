@@ -9,7 +9,8 @@ from torch.nn.functional import cross_entropy
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.curve import FixedBatch, FixedPoint, Prediction
 from shindan.core.reason import Reason
-from shindan.probes.look import IGNORE, Look, NoReplay
+from shindan.probes.capture import IGNORE
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.rows.tokenizers import Found, tokenizers
 from shindan.probes.session import Session

@@ -11,6 +11,8 @@ import shindan
 from shindan.core.finding import NOWHERE, Where
 
 _OURS = str(Path(shindan.__file__).parent)
+_PATIENTS = str(Path(_OURS) / "reference")
+"""Scripts like a user's own: the systems that `shindan train` trains."""
 _TORCH = str(Path(torch.__file__).parent)
 _LIBRARIES = tuple({sysconfig.get_path(k) for k in ("stdlib", "purelib", "platlib")})
 
@@ -21,6 +23,8 @@ def where(module: str | None = None) -> Where:
     library: FrameType | None = None
     while frame is not None:
         name = frame.f_code.co_filename
+        if name.startswith(_PATIENTS):
+            return Where(name, frame.f_lineno, module)
         if not name.startswith((_OURS, _TORCH, "<")):
             if not name.startswith(_LIBRARIES):
                 return Where(name, frame.f_lineno, module)
@@ -34,6 +38,8 @@ def where(module: str | None = None) -> Where:
 
 def is_user_file(name: str) -> bool:
     """True for code that is neither ours, nor torch's, nor an installed library's."""
+    if name.startswith(_PATIENTS):
+        return True
     return not name.startswith((_OURS, _TORCH, "<", *_LIBRARIES))
 
 

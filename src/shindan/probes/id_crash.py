@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.ids import IdCrash
 from shindan.core.reason import Reason
+from shindan.probes.capture import IGNORE
 from shindan.probes.events import ForwardCall
 from shindan.probes.frames import is_user_file
-from shindan.probes.look import IGNORE
 from shindan.probes.probe import Probe
 from shindan.probes.rows.reading import input_ids
 from shindan.probes.session import Session

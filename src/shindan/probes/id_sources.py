@@ -13,9 +13,10 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.ids import IdSources, SourceOverlap, Vocabulary
 from shindan.core.finding import NOWHERE, Where
 from shindan.core.reason import Because, Reason
+from shindan.probes.capture import IGNORE, LANGUAGE
 from shindan.probes.census import Census
 from shindan.probes.events import BatchEvent, LossCall
-from shindan.probes.look import IGNORE, LANGUAGE, Look, NoReplay
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.rows.holders import Holder, from_file, holders
 from shindan.probes.rows.landing import Ints

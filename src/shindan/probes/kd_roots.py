@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from shindan.core.evidence.distillation import Root
+from shindan.probes.capture import plain
 from shindan.probes.events import ForwardCall
-from shindan.probes.look import plain
 from shindan.probes.session import parameters
 from shindan.probes.trees import leaves
 

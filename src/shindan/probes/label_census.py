@@ -10,7 +10,7 @@ from torch import Tensor
 from shindan.core.evidence.labels import Corruption, RowStarts, SpecialShare
 from shindan.core.finding import Where
 from shindan.probes.labelled import IGNORE, Labelled, Related, end_runs, originals
-from shindan.probes.names import Found
+from shindan.probes.names import Found, Names
 
 ROWS, SHORTEST = 16, 6
 """Rows, and tokens in one, that tell how rows begin."""
@@ -130,13 +130,12 @@ def _varied_before(ids: Tensor, right: Tensor) -> bool:
 def corruption(
     batches: Sequence[Labelled],
     related: Related,
-    named: Found,
-    library_collator: bool,
+    names: Names,
     where: Where,
 ) -> Corruption:
     """The census of a masked language model's batches."""
     mask = int(related.mask_id or 0)
-    roles = _roles(batches, named, mask)
+    roles = _roles(batches, names.all, mask)
     parts = [(b, *originals(b, related)) for b in batches]
     sums = torch.zeros(6, dtype=torch.long)
     rates: list[Tensor] = []
@@ -170,7 +169,7 @@ def corruption(
             )
             for i, role in sorted(roles.items())
         ),
-        library_collator=library_collator,
+        library_collator=names.collator,
         where=where,
     )
 

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from shindan.probes.alignment import align, usual
+from shindan.probes.capture import LANGUAGE
 from shindan.probes.label_sampling import Counted, Sample
 from shindan.probes.labelled import IGNORE, Labelled, Related, relate
-from shindan.probes.look import LANGUAGE, Look, NoReplay
+from shindan.probes.look import Look, NoReplay
 
 RANK = ("causal", "masked", "shifted", "copied", "other")
 """An honest reading wins: a loss that is right for one input is not wrong for another (several

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from shindan.core.finding import Where
+from shindan.probes.capture import LANGUAGE
 from shindan.probes.events import BatchEvent, LossCall
-from shindan.probes.look import LANGUAGE
 from shindan.probes.session import Session
 from shindan.probes.trees import leaves
 

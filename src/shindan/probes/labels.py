@@ -25,7 +25,7 @@ from shindan.probes.label_reading import Reading, read, reread
 from shindan.probes.label_sampling import Sample, Sampler
 from shindan.probes.labelled import LAGS, Labelled, Related, relate
 from shindan.probes.look import Look, NoReplay
-from shindan.probes.names import Names, collates_by_library, special_ids
+from shindan.probes.names import Names, special_ids
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 
@@ -52,7 +52,6 @@ class Labels(Probe):
         self.reach: int | None = None
         self.ce: dict[int, float] = {}
         self.because = Reason("no-look-at-language-loss")
-        self.library = False
         self.crash: tuple[int, Where] | None = None
         self.found: list[Evidence] = []
         self.fresh: list[tuple[Sample, Labelled]] = []
@@ -108,7 +107,6 @@ class Labels(Probe):
         self.where, self.ignore_index = counted.where, counted.ignore_index
         if look.update <= 8 or look.last:
             self.names = special_ids(look.classes)
-            self.library = collates_by_library()
         self._pad(look, batch)
         self._keep(sample, batch)
 
@@ -142,9 +140,7 @@ class Labels(Probe):
         if pad is not None:
             self.found.append(self._ends(pad))
         if related.relation == "masked":
-            self.found.append(
-                census.corruption(self.batches, related, self.names.all, self.library, self.where)
-            )
+            self.found.append(census.corruption(self.batches, related, self.names, self.where))
 
     # -- what it says ------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ from torch import nn
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.trend import Loads
+from shindan.probes.capture import plain
 from shindan.probes.events import CheckpointEvent, ForwardCall
-from shindan.probes.look import plain
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 

@@ -6,28 +6,22 @@ Everything is told in the canonical layout ``(B, T)`` / ``(B, T, V)``, whatever 
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from shindan.core.finding import Where
 from shindan.core.reason import Reason
 from shindan.probes.alignment import Alignment, align, batch_first
-from shindan.probes.events import ForwardCall, LossCall
+from shindan.probes.capture import IGNORE, LANGUAGE, Capture, LossSeen, rows_of
+from shindan.probes.edges import alone, runs
 from shindan.probes.names import special_ids
 from shindan.probes.trees import leaves, mapped
 from shindan.probes.untouched import set_rng_state
 
 if TYPE_CHECKING:
     from shindan.probes.session import Session
-
-IGNORE = -100
-DIGEST = 8
-"""Columns of the logits kept to find out which position each row of the loss came from."""
-LANGUAGE = ("cross_entropy", "nll_loss")
 
 
 class NoReplay(Exception):
@@ -36,106 +30,6 @@ class NoReplay(Exception):
     def __init__(self, key: str, **values: int | float | str) -> None:
         super().__init__(key)
         self.reason = Reason(key, values)
-
-
-@dataclass(eq=False)
-class LossSeen:
-    """One loss call of the captured micro-step; big tensors reduced to digests.
-
-    ``digest`` is (N, DIGEST), the first columns of the input's rows; ``target`` is a clone.
-    """
-
-    kind: str
-    shape: tuple[int, ...]
-    digest: Tensor
-    target: Tensor
-    params: dict[str, Any]
-    where: Where
-    inside: bool
-
-
-@dataclass(eq=False)
-class Capture:
-    """The first micro-step of an update that will be looked at.
-
-    ``live`` is the call as it happened, ``call`` a copy of it that can be made again.
-    """
-
-    live: ForwardCall
-    call: ForwardCall
-    update: int
-    module: nn.Module
-    losses: list[LossSeen] = field(default_factory=list)
-    outputs: list[tuple[str, tuple[int, ...], Tensor]] = field(default_factory=list)
-    closed: bool = False
-
-    def returned(self, output: Any) -> None:
-        """Digest the root's floating-point outputs of two or more dimensions."""
-        for name, t in leaves(output):
-            if t.is_floating_point() and t.ndim >= 2 and t.shape[-1] > 1:
-                self.outputs.append((name, tuple(t.shape), digest(t)))
-
-    def lost(self, call: LossCall) -> None:
-        """Digest a loss call."""
-        rows = rows_of(call.input) if call.kind in LANGUAGE else call.input
-        self.losses.append(
-            LossSeen(
-                call.kind,
-                tuple(call.input.shape),
-                digest(rows),
-                _target(call.target),
-                call.params,
-                call.where,
-                call.inside,
-            )
-        )
-
-
-def capture(call: ForwardCall, update: int) -> Capture:
-    """Copy the arguments of a root call, so that it can be made again."""
-    kept = ForwardCall(
-        call.module,
-        mapped(call.args, _copy),
-        mapped(call.kwargs, _copy),
-        call.training,
-        call.grad,
-        call.index,
-        call.autocast,
-        rng=call.rng,
-    )
-    return Capture(call, kept, update, plain(call.module))
-
-
-def plain(module: nn.Module) -> nn.Module:
-    """The user's own module inside ``torch.compile`` and data-parallel wrappers."""
-    while True:
-        inner = getattr(module, "_orig_mod", None)
-        if inner is None and type(module).__name__ in ("DistributedDataParallel", "DataParallel"):
-            inner = module.module
-        if not isinstance(inner, nn.Module):
-            return module
-        module = inner
-
-
-def rows_of(logits: Tensor) -> Tensor:
-    """The input of a cross-entropy as (N, V): the class dimension is 1 when there are three."""
-    if logits.ndim == 2:
-        return logits
-    return logits.movedim(1, -1).reshape(-1, logits.shape[1])
-
-
-def digest(t: Tensor) -> Tensor:
-    """(N, DIGEST) first columns of the rows of ``t``."""
-    return t.detach()[..., :DIGEST].reshape(-1, min(DIGEST, t.shape[-1])).clone()
-
-
-def _target(t: Tensor) -> Tensor:
-    """Labels whole; of a distribution or of hidden states only the digest."""
-    return digest(t) if t.is_floating_point() and t.ndim > 1 else t.detach().clone()
-
-
-def _copy(t: Tensor) -> Tensor:
-    return t.detach() if t.is_floating_point() and t.numel() > 1_000_000 else t.detach().clone()
 
 
 class _Lookups(torch.overrides.TorchFunctionMode):
@@ -314,16 +208,16 @@ class Look:
 
         Logs end with the same key several times over, and batches of one length hold no padding.
         """
-        likely = list(_runs(self.ids))
+        likely = list(runs(self.ids))
         declared = self._declared_pads() if likely else set()
         return next((f for f in likely if not declared or f[0] in declared), None)
 
     @cached_property
     def named_runs(self) -> tuple[int, Tensor] | None:
         """Runs of an id that is named padding, be it at the end of one row only."""
-        alone = list(_alone(self.ids))
-        declared = self._declared_pads() if alone else set()
-        return next((f for f in alone if f[0] in declared), None)
+        likely = list(alone(self.ids))
+        declared = self._declared_pads() if likely else set()
+        return next((f for f in likely if f[0] in declared), None)
 
     def _declared_pads(self) -> set[int]:
         """Ids that the script, its vocabulary, a tokenizer or the embedding calls padding."""
@@ -427,43 +321,6 @@ class Look:
             yield
         finally:
             handle.remove()
-
-
-def constant_runs(ids: Tensor) -> tuple[int, Tensor] | None:
-    """(id, bool (B, T)) of what looks like padding in the ids alone; see also :attr:`Look.runs`.
-
-    An id that fills runs of two or more at one end of at least a quarter of the rows (and at least
-    three: text repeats a letter now and then), of different lengths, and hardly occurs elsewhere
-    (at most once a row: an end-of-text token that is also the padding).
-    """
-    return next(_runs(ids), None)
-
-
-def _runs(ids: Tensor) -> Iterator[tuple[int, Tensor]]:
-    for right in (True, False):
-        edge = ids[:, -1] if right else ids[:, 0]
-        run = (ids == edge[:, None]).int()
-        run = run.flip(1).cumprod(1).flip(1) if right else run.cumprod(1)
-        lengths = run.sum(1)
-        for value in edge[lengths >= 3].unique().tolist():
-            ended = edge == value
-            inside = run.bool() & ended[:, None]
-            outside = int((ids == value).sum()) - int(inside.sum())
-            padded = int((ended & (lengths >= 2)).sum())
-            enough = padded * 4 >= len(ids) and padded >= min(3, len(ids))
-            varied = len((lengths * ended).unique()) > 1
-            if enough and varied and outside <= min(len(ids), int(inside.sum()) // 3):
-                yield int(value), inside
-
-
-def _alone(ids: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Ids that stand nowhere but in runs at one end of rows, somewhere two or more times."""
-    for run in (ids.flip(1), ids):
-        for value in run[:, 0].unique().tolist():
-            at = run == value
-            inside = at.int().cumprod(1).bool()
-            if bool((inside == at).all()) and bool(inside[:, 1:2].any()):
-                yield int(value), inside if run is ids else inside.flip(1)
 
 
 def _same_ids(indices: Tensor, argument: Tensor) -> bool:

@@ -9,8 +9,9 @@ from torch import Tensor
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.computed import LossInputs, LossSite
 from shindan.core.reason import Reason
+from shindan.probes.capture import LANGUAGE
 from shindan.probes.events import LossCall
-from shindan.probes.look import LANGUAGE, Look
+from shindan.probes.look import Look
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 

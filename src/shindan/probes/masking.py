@@ -14,11 +14,12 @@ from shindan.core.evidence.labels import MaskRepeats
 from shindan.core.finding import Where
 from shindan.core.reason import Reason
 from shindan.probes.alignment import usual
+from shindan.probes.capture import LANGUAGE
 from shindan.probes.events import LossCall
 from shindan.probes.label_sampling import Counted
 from shindan.probes.labelled import IGNORE, Labelled, Related, originals
 from shindan.probes.labels import Labels
-from shindan.probes.look import LANGUAGE, Look
+from shindan.probes.look import Look
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 from shindan.probes.trees import leaves

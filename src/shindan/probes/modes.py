@@ -11,8 +11,9 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.modes import ModeLedger, RootModes
 from shindan.core.finding import NOWHERE, Where
 from shindan.core.reason import Reason
+from shindan.probes.capture import LANGUAGE, plain
 from shindan.probes.events import BackwardCall, ForwardCall, LossCall
-from shindan.probes.look import LANGUAGE, Look, NoReplay, plain
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.replay import Replay
 from shindan.probes.session import Session, parameters

@@ -1,6 +1,5 @@
 """What the run itself calls its special ids: tokenizers, vocabularies, constants of the script."""
 
-import gc
 import os
 import re
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from shindan.probes.frames import is_user_file
+from shindan.probes.heap import living
 
 ROLES = ("pad", "bos", "sos", "cls", "eos", "eot", "sep", "mask", "unk", "dist")
 _NAME = re.compile(
@@ -38,10 +38,14 @@ Found = set[tuple[str, int]]
 
 @dataclass(frozen=True)
 class Names:
-    """(role, id) pairs: by constants and vocabularies of the script, and by tokenizers."""
+    """(role, id) pairs: by constants and vocabularies of the script, and by tokenizers.
+
+    ``collator``: a library's collator, which draws MLM masks, lives in this run.
+    """
 
     script: Found
     tokenizers: Found
+    collator: bool = False
 
     @property
     def all(self) -> Found:
@@ -57,26 +61,30 @@ def special_ids(limit: int) -> Names:
     """Names with ids below ``limit``; one walk over the heap: for deep looks only."""
     found: Found = set()
     told: Found = set()
+    collator = False
     for held in _namespaces():
         _read(held, found, DEEP)
     modules = {name for name, m in sys.modules.items() if _is_user_module(m)}
-    for item in gc.get_objects():
-        kind = type(item)
-        if "okenizer" in kind.__name__ and not isinstance(item, type):
+
+    def wanted(kind: type) -> str:
+        name, home = kind.__name__, str(kind.__module__)
+        if name.startswith("DataCollator") and "transformers" in home:
+            return "collator"
+        if "okenizer" in name and not issubclass(kind, type):
+            return "tokenizer"
+        return "holder" if home in modules or "Vocab" in name else ""
+
+    for word, item in living(wanted):
+        if word == "tokenizer":
             _tokenizer(item, told)
-        elif kind.__module__ in modules or "Vocab" in kind.__name__:
+        elif word == "holder":
             _read(_attributes(item), found, 1)
+        else:
+            collator = True
     return Names(
         {(role, number) for role, number in found if 0 <= number < limit},
         {(role, number) for role, number in told if 0 <= number < limit},
-    )
-
-
-def collates_by_library() -> bool:
-    """Is there a collator of a library in this run that draws MLM masks?"""
-    return any(
-        type(o).__name__.startswith("DataCollator") and "transformers" in type(o).__module__
-        for o in gc.get_objects()
+        collator,
     )
 
 

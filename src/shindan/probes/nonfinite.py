@@ -18,9 +18,9 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.nonfinite import Event, FirstNonFinite, Operation, Weight
 from shindan.core.finding import Where
 from shindan.probes import tail
+from shindan.probes.capture import plain
 from shindan.probes.events import BackwardCall, ClipCall, ForwardCall, OptimizerStep
 from shindan.probes.gradients import gradient_norm
-from shindan.probes.look import plain
 from shindan.probes.optrace import OpTrace, gradients, sequence_number
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session, parameters

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from shindan.probes.look import constant_runs
+from shindan.probes.edges import constant_runs
 
 MOST = 1_000_000
 

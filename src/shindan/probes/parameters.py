@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.parameters import OptimizerRow, ParamLedger, ParamRow
 from shindan.core.reason import Reason
+from shindan.probes.capture import LANGUAGE, plain
 from shindan.probes.events import (
     CheckpointEvent,
     ForwardCall,
@@ -20,7 +21,7 @@ from shindan.probes.events import (
 )
 from shindan.probes.freshness import looks_random
 from shindan.probes.graphs import graph_leaves
-from shindan.probes.look import LANGUAGE, Look, NoReplay, plain
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.names import flags, flat, spoken
 from shindan.probes.origins import pretrained
 from shindan.probes.probe import Probe

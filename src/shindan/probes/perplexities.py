@@ -11,8 +11,8 @@ from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.perplexity import Perplexities, ToldPerplexity
 from shindan.core.finding import Where
 from shindan.core.reason import Reason
+from shindan.probes.capture import LANGUAGE
 from shindan.probes.events import BackwardCall, LogEvent, LossCall
-from shindan.probes.look import LANGUAGE
 from shindan.probes.printed import slack
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session

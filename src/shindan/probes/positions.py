@@ -11,15 +11,14 @@ from shindan.probes.calls import Call, recording
 from shindan.probes.embedded import token_table
 from shindan.probes.look import NoReplay
 from shindan.probes.looking import Intervention
+from shindan.probes.order import order_test
 from shindan.probes.perturbing import effect
+from shindan.probes.position_signs import OTHER, Signs
 from shindan.probes.probe import Probe
 from shindan.probes.replay import Replay
 from shindan.probes.trees import leaves
 
 NAMED = re.compile(r"posit|(^|[._])(w?pe|pos)([._]|$|_?e)", re.IGNORECASE)
-OTHER = re.compile(
-    r"rotary|rope|alibi|slopes|freqs|inv_freq|rel(ative)?_|(^|[._])(cos|sin)([._]|$)", re.IGNORECASE
-)
 TABLES = 3
 
 
@@ -32,11 +31,10 @@ class Positions(Intervention, Probe):
         """One replay per question. Raises NoReplay."""
         replay.steady()
         indices: dict[int, int] = {}
-        trigonometry = False
+        signs = Signs(replay.look.module)
 
         def hear(call: Call) -> None:
-            nonlocal trigonometry
-            trigonometry |= call.name in ("cos", "sin", "polar")
+            signs.hear(call)
             if call.name == "embedding":
                 pair = [a for a in call.args if isinstance(a, Tensor)][:2]
                 for weight, index in (pair, pair[::-1]):
@@ -60,7 +58,8 @@ class Positions(Intervention, Probe):
             _equivariance(replay) if replay.lag is None else None,
             _row_order(replay),
             tables,
-            trigonometry or _other_scheme(replay.look.module),
+            signs.trigonometry or _other_scheme(replay.look.module),
+            order=order_test(replay, signs) if replay.lag is not None else None,
         )
 
 

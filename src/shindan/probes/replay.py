@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shindan.probes.look import IGNORE, Look, NoReplay, constant_runs
+from shindan.probes.capture import IGNORE
+from shindan.probes.edges import constant_runs
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.trees import leaves
 
 COLUMNS = 256

@@ -4,18 +4,18 @@ import functools
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from shindan.core.evidence.base import Evidence, Unavailable
-from shindan.core.finding import Failure
 from shindan.probes import handwritten
 from shindan.probes.byhand import ByHand
+from shindan.probes.capture import LANGUAGE, Capture, capture
 from shindan.probes.compiled import CompiledLosses, eagerly
+from shindan.probes.dispatch import Dispatcher
 from shindan.probes.eras import Eras
 from shindan.probes.events import (
     BackwardCall,
@@ -26,9 +26,9 @@ from shindan.probes.events import (
     ScalerEvent,
 )
 from shindan.probes.frames import where
-from shindan.probes.look import LANGUAGE, Capture, Look, capture
+from shindan.probes.look import Look
 from shindan.probes.mailbox import Mailbox
-from shindan.probes.probe import EVENTS, Probe
+from shindan.probes.probe import Probe
 from shindan.probes.schedule import LookSchedule
 from shindan.probes.trimming import trimmed
 from shindan.probes.untouched import rng_state, untouched
@@ -36,8 +36,8 @@ from shindan.probes.untouched import rng_state, untouched
 Gathered = dict[type[Evidence], Evidence]
 
 
-class Session:
-    """The state of one run and the dispatcher of its events.
+class Session(Dispatcher):
+    """The state of one run.
 
     ``micro`` counts backward calls, ``update`` the updates of the main optimizer (the one with
     the most elements; summed over models trained one after another). ``looking`` is true during
@@ -45,8 +45,7 @@ class Session:
     """
 
     def __init__(self, probes: Sequence[Probe], *, flush: Callable[[], None] | None = None) -> None:
-        self.probes = list(probes)
-        self.failures: list[Failure] = []
+        super().__init__(probes)
         self.mail = Mailbox()
         self.schedule = LookSchedule()
         self.started = time.monotonic()
@@ -77,12 +76,7 @@ class Session:
         self._compiled_losses = CompiledLosses()
         self._flush = flush
         self._pid = os.getpid()
-        self._busy = False
         self._capture: Capture | None = None
-        self._listeners: dict[str, list[Callable[..., None]]] = {
-            e: [getattr(p, e) for p in probes if getattr(type(p), e) is not getattr(Probe, e)]
-            for e in EVENTS
-        }
         self.tell("on_start", self)
 
     # -- dispatch ---------------------------------------------------------------------------
@@ -101,52 +95,6 @@ class Session:
     def look_follows(self) -> bool:
         """Will the update whose gradients are ready be looked at deeply?"""
         return self._capture is not None and self._capture.closed
-
-    def hears(self, event: str) -> bool:
-        """Does any probe listen to this event?"""
-        return bool(self._listeners[event])
-
-    def tell(self, event: str, *args: Any) -> None:
-        """Call every listener of the event; a listener that raises is reported and dropped."""
-        listeners = self._listeners[event]
-        if not listeners:
-            return
-        with self.at_work():
-            for listener in tuple(listeners):
-                try:
-                    listener(*args)
-                except Exception as error:  # noqa: BLE001 - nothing of ours may reach the script
-                    listeners.remove(listener)
-                    self.fail(f"{type(listener.__self__).__name__}.{event}", error)  # type: ignore[attr-defined]
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Our own code runs: no gradients, no events from it."""
-        busy, self._busy = self._busy, True
-        try:
-            with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
-                yield
-        finally:
-            self._busy = busy
-
-    def guarded(self, what: str, do: Callable[[], Any]) -> Any:
-        """Run our own code so that nothing it raises reaches the script."""
-        try:
-            with self.at_work():
-                return do()
-        except Exception as error:  # noqa: BLE001 - nothing of ours may reach the script
-            self.fail(what, error)
-            return None
-
-    def fail(self, what: str, error: BaseException) -> None:
-        """Remember a failure of ours (each kind once)."""
-        failure = Failure(what, f"{type(error).__name__}: {error}"[:500])
-        if all(f.what != what for f in self.failures):
-            self.failures.append(failure)
-        if os.environ.get("SHINDAN_DEBUG"):
-            import traceback
-
-            traceback.print_exception(error)
 
     # -- what is happening ------------------------------------------------------------------
 

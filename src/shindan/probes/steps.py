@@ -9,6 +9,7 @@ from torch import Tensor
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.curve import Curve, EvalPoint, MicroStep, Update
+from shindan.probes.capture import LANGUAGE
 from shindan.probes.events import (
     BackwardCall,
     ClipCall,
@@ -17,7 +18,6 @@ from shindan.probes.events import (
     ScalerEvent,
 )
 from shindan.probes.gradients import gradient_norm
-from shindan.probes.look import LANGUAGE
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 

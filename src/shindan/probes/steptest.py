@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.steptest import StepPoint, StepTest
 from shindan.core.reason import Reason
+from shindan.probes.capture import IGNORE
 from shindan.probes.events import OptimizerStep
-from shindan.probes.look import IGNORE, Look, NoReplay
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session, parameters
 

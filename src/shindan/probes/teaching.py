@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.teaching import Teaching, TeachingPoint
 from shindan.core.reason import Because, Reason
+from shindan.probes.capture import IGNORE, plain
 from shindan.probes.distillation import Distillation
 from shindan.probes.events import ForwardCall
-from shindan.probes.look import IGNORE, Look, NoReplay, plain
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.probe import Probe
 from shindan.probes.session import Session
 from shindan.probes.trees import leaves

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from shindan.probes.alignment import align
-from shindan.probes.look import LANGUAGE, Capture, Look, LossSeen, NoReplay
+from shindan.probes.capture import LANGUAGE, Capture, LossSeen
+from shindan.probes.look import Look, NoReplay
 from shindan.probes.trees import mapped
 
 LOGITS = 2**26

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shindan.core.evidence.base import Evidence
+from shindan.core.evidence.order import OrderTest
 from shindan.core.finding import NOWHERE, Where
 
 
@@ -29,7 +30,8 @@ class PositionProbe(Evidence):
     from the logits of the permuted row, relative to their spread (None: a next-token objective).
     ``row_order``: the rows were exchanged; the same for the rows' logits (0 when a row's logits do
     not depend on its place in the batch; None: not measured). ``other_scheme``: rotary, relative
-    or recurrent position information was recognised.
+    or recurrent position information was recognised. ``order``: whether order matters at all to
+    a next-token model in which something says that it should.
     """
 
     lag: int | None
@@ -38,3 +40,4 @@ class PositionProbe(Evidence):
     tables: tuple[PositionTable, ...]
     other_scheme: bool
     where: Where = NOWHERE
+    order: OrderTest | None = None

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
+from shindan.probes.capture import IGNORE
 from shindan.probes.events import ForwardCall, LossCall
-from shindan.probes.look import IGNORE
 from shindan.probes.rows.landing import Ints
 from shindan.probes.rows.places import Place
 from shindan.probes.trees import leaves

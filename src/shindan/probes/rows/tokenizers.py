@@ -1,9 +1,10 @@
 """Tokenizers that live in the run, found by what they are."""
 
-import gc
 import sys
 from dataclasses import dataclass
 from typing import Any
+
+from shindan.probes.heap import living
 
 LIBRARIES = (
     ("transformers", "PreTrainedTokenizerBase"),
@@ -41,16 +42,12 @@ def tokenizers() -> list[Found]:
         for module, name in LIBRARIES
         if isinstance(t := getattr(sys.modules.get(module), name, None), type)
     )
-    verdicts: dict[type, bool] = {}
-    found: list[Found] = []
-    for thing in gc.get_objects():
-        kind = type(thing)
-        verdict = verdicts.get(kind)
-        if verdict is None:
-            verdict = verdicts[kind] = _encodes(kind, known)
-        if verdict and (size := _size(thing)) is not None:
-            found.append(Found(kind.__name__, size, thing))
-    return found
+    living_ones = living(lambda kind: "tokenizer" if _encodes(kind, known) else "")
+    return [
+        Found(type(thing).__name__, size, thing)
+        for _, thing in living_ones
+        if (size := _size(thing)) is not None
+    ]
 
 
 def _encodes(kind: type, known: tuple[type, ...]) -> bool:

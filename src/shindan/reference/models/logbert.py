@@ -19,7 +19,7 @@ from shindan.reference.models.layers import Hidden, Ids, Mask
 class LogBertConfig:
     """What the model is; the sizes are those of the system in report 1."""
 
-    vocab_size: int
+    vocab_size: int = 32
     """Log keys and special tokens together."""
     hidden: int = 256
     layers: int = 4

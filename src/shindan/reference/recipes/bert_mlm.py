@@ -80,7 +80,7 @@ SIZES: dict[str, dict[str, object]] = {
         "model.hidden": 64, "model.layers": 2, "model.heads": 2, "model.intermediate": 256,
         "model.max_positions": 128, "vocabulary": 1000, "length": 64,
         "unit": "paragraph", "distinct": True, "validation_share": 0.1,
-        "max_updates": 300, "batch_size": 16, "learning_rate": 2e-3, "log_every": 10,
+        "max_updates": 600, "batch_size": 16, "learning_rate": 2e-3, "log_every": 10,
     },
     "small": {
         "model.hidden": 256, "model.layers": 4, "model.heads": 4, "model.intermediate": 1024,
@@ -108,5 +108,14 @@ RECIPE = Recipe(
         "embedded: Python's documentation; real: WikiText-2, C4 realnewslike",
         "同梱：Python の文書。実データ：WikiText-2、C4 realnewslike",
     ),
-    expected={},
+    expected={
+        TINY: Said(
+            "validation loss 4.76 to 4.86, accuracy 20 to 22 % (3 seeds)",
+            "検証損失 4.76〜4.86、正解率 20〜22 %（3シード）",
+        ),
+        "base": Said(
+            "to beat, on C4: HF's BERT, training loss 4.75 in the third epoch",
+            "目標（C4）：HF の BERT の第3エポックの訓練損失 4.75",
+        ),
+    },
 )

@@ -10,7 +10,7 @@ from functools import partial
 
 from shindan.reference.models.bert import vaswani_as_reported
 from shindan.reference.recipes import bert_mlm
-from shindan.reference.recipes.recipe import Recipe, Said, model_values
+from shindan.reference.recipes.recipe import TINY, Recipe, Said, model_values
 from shindan.reference.train.objectives import EveryPositionObjective
 
 RECIPE = Recipe(
@@ -28,5 +28,16 @@ RECIPE = Recipe(
         "報告0のまま：不具合を含む自作エンコーダー",
     ),
     data=bert_mlm.RECIPE.data,
-    expected={},
+    expected={
+        TINY: Said(
+            "validation loss 4.72 to 4.75, accuracy 21 to 22 % (3 seeds): so small, its faults "
+            "do not show in the loss; watch it with shindan run -m shindan train",
+            "検証損失 4.72〜4.75、正解率 21〜22 %（3シード）。この規模では不具合が損失に現れない。"
+            "shindan run -m shindan train で診断できる",
+        ),
+        "base": Said(
+            "the report's, on C4: training loss 4.92 in the third epoch",
+            "報告の値（C4）：第3エポックの訓練損失 4.92",
+        ),
+    },
 )

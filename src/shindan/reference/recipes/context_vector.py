@@ -136,5 +136,15 @@ RECIPE = Recipe(
         "embedded: Python's documentation; real: WikiText-2 raw, lines",
         "同梱：Python の文書。実データ：WikiText-2 raw、行単位",
     ),
-    expected={},
+    expected={
+        TINY: Said(
+            "validation perplexity 23.2 to 23.4 (3 seeds)",
+            "検証パープレキシティ 23.2〜23.4（3シード）",
+        ),
+        "six": Said("to beat: perplexity 20.1", "目標：パープレキシティ 20.1"),
+        "twelve": Said(
+            "to beat: perplexity 36.45; no worse than six at equal updates",
+            "目標：パープレキシティ 36.45、同じ更新回数の six に劣らないこと",
+        ),
+    },
 )

@@ -26,5 +26,14 @@ RECIPE = Recipe(
         "報告4のまま：信号が減衰する12層と、バッチを16倍にしても据え置いた学習率",
     ),
     data=context_vector.RECIPE.data,
-    expected={},
+    expected={
+        TINY: Said(
+            "stays at the token frequencies: perplexity 39 to 42 (3 seeds)",
+            "トークン頻度だけの水準から動かない：パープレキシティ 39〜42（3シード）",
+        ),
+        "twelve": Said(
+            "the report's: perplexity 36.45 after 5,000 updates",
+            "報告の値：5,000 回の更新後にパープレキシティ 36.45",
+        ),
+    },
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """A BERT distilled into a small student that fills masks: what report 3 should have been.
 
 ``teacher`` is a run, a folder of Hugging Face's or a name on its hub; where none is given, one is
-trained first, in the run's folder. ``method=none`` is the same student without a teacher.
+trained first, in the run's folder. ``method=alone`` is the same student without a teacher.
 """
 
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ from shindan.reference.train.ranks import Ranks
 from shindan.reference.train.task import Batch, Task
 from shindan.reference.train.terms import Losses
 
-Method = Literal["none", "logits", "combined", "minilm", "distilbert", "tinybert"]
+Method = Literal["alone", "logits", "combined", "minilm", "distilbert", "tinybert"]
 
 METHODS: Mapping[str, Losses] = {
-    "none": Losses(hard=1),
+    "alone": Losses(hard=1),
     "logits": Losses(soft=1, temperature=2, hard=1),
-    "combined": Losses(soft=1, temperature=2, hard=1, hidden=1, relations=1),
+    "combined": Losses(soft=1, temperature=2, hard=1, hidden=0.5, relations=0.5),
     "minilm": Losses(soft=1, temperature=2, hard=1, relations=1),
     "distilbert": Losses(soft=5, temperature=2, hard=2, cosine=1),
     "tinybert": Losses(soft=1, hidden=1, embeddings=1, attention=1, states_first=0.5),
@@ -59,7 +59,7 @@ class DistillSettings(bert_mlm.MaskedSettings):
     teacher_run: Annotated[dict[str, Any], Field(default_factory=dict)]
     """Other settings of that run, as max_updates."""
     method: Method = "combined"
-    """What is learnt from the teacher; none: nothing, and a teacher given is only told beside."""
+    """What is learnt from the teacher; alone: nothing, and a teacher given is only told beside."""
     temperature: Positive | None = None
     soft: NotNegative | None = None
     hard: NotNegative | None = None

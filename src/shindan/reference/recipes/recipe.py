@@ -9,6 +9,7 @@ from torch import nn
 
 from shindan.reference.train.config import Settings
 from shindan.reference.train.errors import TrainError
+from shindan.reference.train.loop import Loop
 from shindan.reference.train.ranks import Ranks
 from shindan.reference.train.resolve import Given, Resolved, given, resolve
 from shindan.reference.train.task import Task
@@ -43,6 +44,8 @@ class Recipe(Generic[S]):
     data: Said
     expected: Mapping[str, Said]
     """By size: the figures a run should reach."""
+    loop: type[Loop] = Loop
+    """Another loop only where the loop itself was at fault."""
 
     def resolve(self, size: str, *layers: list[Given]) -> Resolved[S]:
         """The settings of ``size`` under the layers given, weakest first."""

@@ -106,9 +106,10 @@ def training_and_validation(
     return train, tokens_of(path, tokenizer, lambda: source(settings, validation))
 
 
-def sized(config: Config, tokenizer: Tokenizer) -> Config:
-    """The model's configuration with the tokenizer's vocabulary."""
-    sizes: dict[str, Any] = {"vocab_size": tokenizers.vocabulary_size(tokenizer)}
+def sized(config: Config, tokenizer: Tokenizer, multiple: int = 1) -> Config:
+    """The model's configuration with the tokenizer's vocabulary, rounded up to a multiple."""
+    entries = -(-tokenizers.vocabulary_size(tokenizer) // multiple) * multiple
+    sizes: dict[str, Any] = {"vocab_size": entries}
     return replace(config, **sizes)  # type: ignore[type-var]
 
 

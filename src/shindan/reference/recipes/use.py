@@ -49,6 +49,8 @@ def opened(folder: Path) -> Run:
     values = {k: v for k, v in kept["settings"].items() if k != "model.vocab_size"}
     settings = resolve(recipe.name, recipe.settings, [given(values, str(folder))]).settings
     if not (folder / TOKENIZER).exists():
+        if (folder / checkpoint.MODEL).exists():  # of log keys, not of text
+            raise TrainError("wrong-kind", path=folder, recipe=recipe.name)
         raise TrainError("no-checkpoint", path=folder / TOKENIZER)
     model = recipe.model(settings, folder)
     model.load_state_dict(checkpoint.read(folder / checkpoint.MODEL))

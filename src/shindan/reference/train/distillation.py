@@ -24,6 +24,9 @@ from shindan.reference.train.terms import (
     soft_sum,
 )
 
+Taught = Float[Tensor, "batch length taught_hidden"]
+"""The teacher's states, which may have another width."""
+
 
 class Teacher:
     """A model that is asked and never changed: in eval mode, without gradients.
@@ -118,7 +121,7 @@ class DistillationObjective(nn.Module):
     def answers(
         self,
         own: Hidden,
-        taught: Hidden,
+        taught: Taught,
         places: Int[Tensor, " labels"],
         labels: Int[Tensor, " labels"],
     ) -> Sums:
@@ -157,7 +160,7 @@ class DistillationObjective(nn.Module):
             sums["soft"] = sums["soft"] / vocabulary
         return sums
 
-    def inside(self, own: list[Hidden], taught: list[Hidden], mask: Mask) -> Sums:
+    def inside(self, own: list[Hidden], taught: list[Taught], mask: Mask) -> Sums:
         """The terms of states that are in use, each a mean over the batch."""
         assert self.teacher is not None
         losses, student, teacher = self.losses, self.student, self.teacher.model
@@ -190,13 +193,17 @@ class DistillationObjective(nn.Module):
             terms["relations"] = torch.stack(found).sum()
         return terms
 
-    def error(self, projection: nn.Module, own: Hidden, taught: Hidden, mask: Mask) -> Tensor:
-        """Mean squared error of one layer's states, over real positions and the width."""
-        if self.losses.projection == "up":
-            own = projection(own)
-        else:
-            taught = projection(taught)
-        return mean_over((own.float() - taught.float()).square().mean(-1), mask)
+    def error(self, projection: nn.Module, own: Hidden, taught: Taught, mask: Mask) -> Tensor:
+        """Mean squared error of one layer's states over real positions and the width.
+
+        It is told in units of the fixed teacher's own mean square, or the unnormalised sums inside
+        a pre-LN teacher would outweigh all else; 1 is what a student that says nothing has.
+        """
+        if self.losses.projection == "down":
+            return mean_over((own.float() - projection(taught).float()).square().mean(-1), mask)
+        theirs = taught.float()
+        error_BL = (projection(own).float() - theirs).square().mean(-1)
+        return mean_over(error_BL, mask) / mean_over(theirs.square().mean(-1), mask)
 
 
 def states(model: MaskedLM, batch: Batch) -> list[Hidden]:

@@ -65,6 +65,10 @@ SENTENCES = {
         "precision=fp16 and parallel=fsdp do not go together; use bf16, or parallel=ddp",
         "precision=fp16 と parallel=fsdp は併用できません。bf16 か parallel=ddp を使ってください",
     ),
+    "not-sharded": (
+        "{recipe} cannot be trained with parallel=fsdp; use parallel=ddp",
+        "{recipe} は parallel=fsdp では学習できません。parallel=ddp を使ってください",
+    ),
     # runs
     "folder-taken": (
         "{path} holds a run already; go on with resume=true, or choose another output_dir",

@@ -189,7 +189,7 @@ class Loop:
         if self.task.after is not None:
             self.task.after(self.done)
         means = {name: float(value) / max(1, labels) for name, value in sums.items()}
-        means["perplexity"] = perplexity(means["loss"])
+        means["perplexity"] = perplexity(means.get("nll", means["loss"]))
         return {"kind": "validation", "update": self.done, **means, "labels": labels}
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:

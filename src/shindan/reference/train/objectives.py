@@ -20,13 +20,17 @@ def with_places(batch: Batch) -> Batch:
 def cross_entropy(
     logits: Float[Tensor, "labels vocabulary"], labels: Int[Tensor, " labels"], smoothing: float
 ) -> Sums:
-    """The sum over labels (nats) and how often the largest logit is right; IGNORE counts not.
+    """The sum over labels (nats); IGNORE counts not.
 
-    With smoothing (Szegedy et al. 2016) the plain cross-entropy is told beside it as ``nll``.
+    With smoothing (Szegedy et al. 2016) the plain cross-entropy is told beside it as ``nll``. In
+    evaluation also how often the largest logit is right: in training the search through a large
+    vocabulary would cost as much as its softmax.
     """
     logits = logits.float()
     loss = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
-    sums = {"loss": loss, "accuracy": (logits.detach().argmax(-1) == labels).sum()}
+    sums = {"loss": loss}
+    if not loss.requires_grad:
+        sums["accuracy"] = (logits.argmax(-1) == labels).sum()
     if smoothing:
         with torch.no_grad():
             sums["nll"] = F.cross_entropy(logits, labels, reduction="sum")

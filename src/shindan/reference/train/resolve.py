@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -135,7 +135,7 @@ def _translated(each: Given, known: Sequence[str]) -> tuple[str, object]:
     """The key and value in our words."""
     key = ALIASES.get(each.key, each.key)
     if key not in known:
-        names = [*known, *ALIASES]
+        names = [*known, *ALIASES, "size", "config"]
         short = [k for k in known if k.rpartition(".")[2] == each.key]
         near = short or difflib.get_close_matches(each.key, names, n=1)
         if near:
@@ -215,7 +215,7 @@ def save(resolved: Resolved[Any], folder: Path) -> None:
         "sources": dict(resolved.sources),
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("shindan", "torch", "numpy")},
+            **{name: _version(name) for name in ("shindan", "torch", "numpy")},
         },
         "git": git_state(Path.cwd()),
         "command": sys.argv,
@@ -256,6 +256,14 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return {"commit": commit, "changed": bool(changed)}
+
+
+def _version(name: str) -> str | None:
+    """None for what runs from its source, not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _first_line(error: Exception) -> str:

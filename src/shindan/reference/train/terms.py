@@ -26,7 +26,8 @@ class Losses:
     """Cross-entropy of what stood there."""
     hidden: float = 0.0
     """Squared error of the student's states, projected *up*, to the fixed teacher's: mean over real
-    positions and width, summed over the student's layers (Jiao et al. 2020, TinyBERT, eq. 8)."""
+    positions and width, in units of the teacher's mean square, summed over the student's layers
+    (Jiao et al. 2020, TinyBERT, eq. 8)."""
     embeddings: float = 0.0
     """The same of the embedding layers (TinyBERT, eq. 9)."""
     attention: float = 0.0
