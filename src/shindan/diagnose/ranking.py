@@ -11,7 +11,7 @@ DIRECTNESS: tuple[Grounds, ...] = ("intervention", "ledger", "relation", "thresh
 
 def ranked(found: Sequence[Diagnosed], checks: Mapping[str, Check]) -> tuple[Diagnosed, ...]:
     """Drop mere consequences, tie causes to the symptoms that are there, order, number."""
-    ids = {f.id for f in found}
+    ids = {f.id for f in found if f.severity != "info"}  # what accuses nobody excuses nobody
     gone = {s for i in ids for s in checks[i].subsumes if s != i}
     symptoms = {f.id for f in found if f.kind == "symptom"}
     kept = [

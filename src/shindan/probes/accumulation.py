@@ -1,6 +1,7 @@
 """The weight of a label in each micro-step (evidence ``Accumulation``)."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -22,6 +23,8 @@ EVERY = 16
 MOST = 256
 LONGEST = 256
 """Micro-steps kept of one window."""
+TERMS = 8
+"""Losses over labels heard of one micro-step."""
 
 
 @dataclass(eq=False)
@@ -32,6 +35,13 @@ class _Micro:
     scale: float = 1.0
     labels: float | None = None
     weight: float | None = None
+    terms: "list[_Micro]" = field(default_factory=list)
+    factors: tuple[float, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """What this term weighs in all."""
+        return (self.labels or 0.0) * (self.weight or 0.0)
 
 
 @dataclass(eq=False)
@@ -49,20 +59,27 @@ class AccumulationProbe(Probe):
         self.windows: list[_Window] = []
         self.current: _Window | None = _Window(0)
         self.pending: tuple[int, _Micro] | None = None
+        self.terms: list[_Micro] = []
         self.loss: Where = NOWHERE
         self.backward: Where = NOWHERE
 
     def on_loss(self, call: LossCall) -> None:
-        """Listen to the gradient that arrives at the largest language loss of a micro-step."""
+        """Listen to the gradient that arrives at each loss of a micro-step over labels.
+
+        The largest is the language loss.
+        """
         listening = self.current is not None and call.grad and call.kind in LANGUAGE
         if not listening or call.target.is_floating_point() or not call.output.requires_grad:
             return
         size = call.target.numel()
-        if self.pending is not None and self.pending[0] > size:
-            return
         micro = _Micro(loss=call.where.line)
-        self.pending = (size, micro)
-        self.loss = call.where
+        if len(self.terms) < TERMS:
+            self.terms.append(micro)
+        if self.pending is None or self.pending[0] <= size:
+            self.pending = (size, micro)
+            self.loss = call.where
+        elif micro not in self.terms:
+            return
         counted = (call.target != call.params["ignore_index"]).sum()
         reduction = call.params["reduction"]
 
@@ -89,7 +106,8 @@ class AccumulationProbe(Probe):
             if found is not None and found.node is not None:
                 found.node.register_prehook(lambda grads, m=micro: self._each(m, grads[0]))
                 self.loss = backward.losses[-1].where if backward.losses else self.loss
-        self.pending = None
+        micro.terms, micro.factors = self.terms, tuple(_factors(backward.unscaled))
+        self.pending, self.terms = None, []
         self.backward = backward.where()
         optimizer = self.session.main_optimizer
         micro.line = self.backward.line
@@ -116,7 +134,7 @@ class AccumulationProbe(Probe):
             return
         if self.current is not None and len(self.current.micro) > 1:
             self.windows.append(self.current)
-        self.pending = None
+        self.pending, self.terms = None, []
         following = step.update + 1
         due = following < FIRST or following % EVERY == 0
         self.current = _Window(following) if due and len(self.windows) < MOST else None
@@ -144,4 +162,22 @@ def _window(window: _Window) -> Window:
         lines=tuple(m.line or 0 for m in micro),
         losses=tuple(m.loss or 0 for m in micro),
         rates=tuple(m.rate for m in micro),
+        heaviest=tuple(max(t.share for t in (m, *m.terms)) / (m.scale or 1.0) for m in micro),
+        factors=tuple(sorted({f for m in micro for f in m.factors})),
     )
+
+
+def _factors(loss: Tensor) -> Iterator[float]:
+    """The numbers that the terms of the loss are multiplied by, in the tail of its graph."""
+    queue, seen = deque([loss.grad_fn]), 0
+    while queue and seen < handwritten.NODES:
+        node, seen = queue.popleft(), seen + 1
+        name = "" if node is None else node.name()
+        if node is None or not name.startswith(handwritten.TAIL):
+            continue
+        other = getattr(node, "_saved_other", None)
+        if isinstance(other, Tensor) and other.numel() == 1 and other.device.type == "cpu":
+            value = float(other)
+            if value and name.startswith(("Mul", "Div")):
+                yield value if name.startswith("Mul") else 1 / value
+        queue.extend(below for below, _ in node.next_functions)

@@ -9,7 +9,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from shindan.core.evidence.interventions import AttentionCall, Scramble, WrongAxis
 from shindan.core.finding import Where
 from shindan.probes.calls import Call
-from shindan.probes.reshapes import heads_crossed
+from shindan.probes.reshapes import coincides, heads_crossed
 
 CARRIED = frozenset(
     (
@@ -57,6 +57,7 @@ class Audit:
         self.calls: list[AttentionCall] = []
         self.wrong: list[WrongAxis] = []
         self.scrambles: list[Scramble] = []
+        self.coincides = False
         self._softmax = WeakTensorKeyDictionary()
 
     def hear(self, call: Call) -> None:
@@ -83,6 +84,7 @@ class Audit:
         if not (call.args and isinstance(call.args[0], Tensor) and isinstance(call.result, Tensor)):
             return
         before, after = tuple(call.args[0].shape), tuple(call.result.shape)
+        self.coincides |= coincides(before, after, self.length)
         heads = heads_crossed(before, after, self.length)
         if heads is None or not call.result.is_floating_point():
             return

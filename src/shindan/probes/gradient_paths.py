@@ -3,7 +3,6 @@
 import inspect
 import re
 import weakref
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from shindan.core.reason import Reason
 from shindan.probes.calls import Call, recording, tensors
 from shindan.probes.events import OptimizerStep
 from shindan.probes.frames import is_user_file
+from shindan.probes.graphs import graph_leaves
 from shindan.probes.look import Look, NoReplay
 from shindan.probes.perturbing import effect
 from shindan.probes.positions import NAMED
@@ -28,7 +28,6 @@ ENOUGH = 8
 """Updates without a gradient before a parameter is asked about."""
 ASKED = 12
 """Parameters changed one by one in a look; the others are told with the first of their module."""
-NODES = 4000
 LEAVING = ("item", "tolist", "numpy")
 SOMETIMES = re.compile(r"expert|moe|adapter|branch|route|gate", re.IGNORECASE)
 
@@ -151,7 +150,7 @@ def _cut(replay: Replay, wanted: list[nn.Parameter]) -> tuple[Where, str]:
         if found or not _leaves_graph(call):
             return
         for t in _inputs(call):
-            if t.requires_grad and any(id(leaf) in ids for leaf in _leaves(t)):
+            if t.requires_grad and any(id(leaf) in ids for leaf in graph_leaves(t)):
                 named = call.name in (*LEAVING, "detach", ".data", "detach_")
                 found.append((call.where(), call.name if named else "no_grad"))
                 return
@@ -173,20 +172,3 @@ def _leaves_graph(call: Call) -> bool:
         return True
     result = call.result
     return isinstance(result, Tensor) and result.is_floating_point() and not result.requires_grad
-
-
-def _leaves(t: Tensor) -> Iterator[Tensor]:
-    """The leaf tensors that ``t`` depends on (the first NODES nodes of its graph)."""
-    if t.grad_fn is None:
-        yield t
-        return
-    seen, queue = {t.grad_fn}, deque([t.grad_fn])
-    while queue and len(seen) < NODES:
-        node = queue.popleft()
-        variable = getattr(node, "variable", None)
-        if variable is not None:
-            yield variable
-        for below, _ in node.next_functions:
-            if below is not None and below not in seen:
-                seen.add(below)
-                queue.append(below)

@@ -1,6 +1,7 @@
 """How long a scheduler was meant to last, read from its arguments."""
 
 import functools
+import inspect
 import types
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ KEYWORDS = ("num_training_steps", "total_steps", "max_steps", "num_steps", "tota
 LEAST = 10
 """Integers below are hardly lengths."""
 MOST_NAMES = 32
+NUMBER = (int, float)
 
 
 def children(scheduler: Any) -> list[Any]:
@@ -58,12 +60,43 @@ def _of_function(function: Callable[..., Any]) -> dict[str, int]:
         return _whole(dict(getattr(plain, "__dict__", {})))
     cells = zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=False)
     known = {name: _content(cell) for name, cell in cells}
-    for name in plain.__code__.co_names:
-        if owner is not None and name in getattr(owner, "__dict__", {}):
-            known[name] = owner.__dict__[name]
-        elif name in plain.__globals__:
+    code = plain.__code__
+    for name in code.co_names:
+        if name in plain.__globals__:
             known.setdefault(name, plain.__globals__[name])
+    holders = [*known.values(), *([] if owner is None else [owner])]
+    names = (*code.co_names, *(c for c in code.co_consts if isinstance(c, str)))
+    for holder in holders:
+        known.update(_named_in(holder, names))
     return _whole(known)
+
+
+def _named_in(holder: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """What the function's names mean in an object it refers to, such as a configuration.
+
+    Also two levels deep (``self.config.max_steps``).
+    """
+    inside = {name: _held(holder, name) for name in names}
+    found = {name: value for name, value in inside.items() if isinstance(value, NUMBER)}
+    for deeper in inside.values():
+        more = {name: _held(deeper, name) for name in names}
+        found.update({name: value for name, value in more.items() if isinstance(value, NUMBER)})
+    return found
+
+
+def _held(holder: Any, name: str) -> Any:
+    """Data of that name in an object, its class or a dict: no property, no code of its own runs."""
+    if type(holder) is dict:
+        return holder.get(name)
+    if holder is None or isinstance(holder, types.FunctionType):
+        return None
+    value = inspect.getattr_static(holder, name, None)
+    if isinstance(value, types.MemberDescriptorType) and not isinstance(holder, type):
+        try:
+            return value.__get__(holder)
+        except AttributeError:
+            return None
+    return value
 
 
 def _content(cell: Any) -> Any:

@@ -6,6 +6,7 @@ from torch import Tensor
 from shindan.core.evidence.interventions import (
     AttentionAudit,
     FutureProbe,
+    Scramble,
 )
 from shindan.probes.attention_audit import Audit
 from shindan.probes.calls import recording
@@ -39,6 +40,9 @@ def audit_of(replay: Replay) -> AttentionAudit:
     audit = Audit(length)
     with recording(replay.look.module, audit.hear):
         replay.states()
+    scrambles = audit.scrambles
+    if audit.coincides and not scrambles and length > 3:
+        scrambles = _scrambles_of_a_shorter(replay, length - 1)
     lengths = {c.length for c in audit.calls}
     context = None
     if lengths and length not in lengths and length > 3:
@@ -48,11 +52,22 @@ def audit_of(replay: Replay) -> AttentionAudit:
         batch,
         tuple(audit.calls),
         tuple(audit.wrong),
-        tuple(audit.scrambles),
+        tuple(scrambles),
         context,
     )
     vars(replay)["_audit"] = found
     return found
+
+
+def _scrambles_of_a_shorter(replay: Replay, length: int) -> list[Scramble]:
+    """Where T has the size of another axis, listen to the rows cut to another length."""
+    audit = Audit(length)
+    try:
+        with recording(replay.look.module, audit.hear):
+            replay.shorter(length)
+    except NoReplay:  # a model that takes no other length
+        return []
+    return audit.scrambles
 
 
 def _context(replay: Replay) -> float:

@@ -11,9 +11,16 @@ from torch import Tensor, nn
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.parameters import OptimizerRow, ParamLedger, ParamRow
 from shindan.core.reason import Reason
-from shindan.probes.capture import plain
-from shindan.probes.events import CheckpointEvent, ForwardCall, OptimizerStep, SettingsEvent
+from shindan.probes.capture import LANGUAGE, plain
+from shindan.probes.events import (
+    CheckpointEvent,
+    ForwardCall,
+    LossCall,
+    OptimizerStep,
+    SettingsEvent,
+)
 from shindan.probes.freshness import looks_random
+from shindan.probes.graphs import graph_leaves
 from shindan.probes.look import Look, NoReplay
 from shindan.probes.names import flags, flat, spoken
 from shindan.probes.origins import pretrained
@@ -43,6 +50,7 @@ class _Seen:
     stepped: bool = False
     random: bool | None = None
     head: bool = False
+    answers: bool = False
 
 
 @dataclass(eq=False)
@@ -88,6 +96,14 @@ class Parameters(Probe):
             if name in keys:
                 self._about(parameter).loaded = True
 
+    def on_loss(self, call: LossCall) -> None:
+        """At a census: which parameters give the answers that are held against labels?"""
+        supervised = call.grad and call.kind in LANGUAGE and not call.target.is_floating_point()
+        lively = call.forward is not None and call.forward.training
+        if supervised and lively and self._due(self.session.update):
+            for leaf in graph_leaves(call.input):
+                self._about(leaf).answers = True
+
     def on_step(self, step: OptimizerStep) -> None:
         """Number the optimizers as they first step."""
         owner = self.owners.get(step.optimizer)
@@ -106,10 +122,13 @@ class Parameters(Probe):
 
     def on_step_done(self, step: OptimizerStep) -> None:
         """A census at updates 0, 1, 3, 7, 15, ..."""
-        if (step.update + 1) & step.update:
+        if not self._due(step.update):
             return
         if step.optimizer is self.session.main_optimizer or len(self.owners) <= 4:
             self._census()
+
+    def _due(self, update: int) -> bool:
+        return not (update + 1) & update
 
     def on_settings(self, event: SettingsEvent) -> None:
         """Does one ask to freeze?"""
@@ -117,14 +136,19 @@ class Parameters(Probe):
         self.setting = next(asked, self.setting)
 
     def on_look(self, look: Look) -> None:
-        """Test frozen parameters once for fresh randomness; does the script speak of freezing?"""
+        """Test once for fresh randomness what is frozen or owned by no optimizer.
+
+        Does the script speak of freezing?
+        """
         frozen = [p for p in look.module.parameters() if not p.requires_grad]
         heads = _heads(look) if frozen else set()
         for parameter in frozen[:TESTED]:
-            seen = self._about(parameter)
-            seen.head |= id(parameter) in heads
-            if seen.random is None:
-                seen.random = looks_random(parameter)
+            self._about(parameter).head |= id(parameter) in heads
+        rows = [s for row, s in self.rows if row.requires_grad and not row.owned and s.answers]
+        for seen in [*map(self._about, frozen[:TESTED]), *rows[:TESTED]]:
+            tested = seen.ref()
+            if seen.random is None and tested is not None:
+                seen.random = looks_random(tested)
         if frozen and self.spoken is None:
             named = (n for n, v in flags().items() if v and FREEZING.search(n))
             self.setting = self.setting or next(named, "")
@@ -277,6 +301,7 @@ def _judged(row: ParamRow, seen: _Seen) -> ParamRow:
         row,
         requires_grad=row.requires_grad or (now is not None and now.requires_grad),
         head=seen.head,
+        answers=seen.answers,
         grad="nonzero" if seen.nonzero else "zero" if seen.had_grad else "none",
         moved=seen.moved,
         loaded=row.loaded or seen.loaded,

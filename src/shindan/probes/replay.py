@@ -55,6 +55,15 @@ class Replay:
         _seed(seed)
         return self._safely(lambda: self._states(ids, how))
 
+    def shorter(self, length: int) -> None:
+        """Call the model on rows cut to their first ``length`` positions. Raises NoReplay."""
+        look, shape = self.look, self.look._ids[1].shape
+        axis = 1 if look.first_is_batch else 0
+        tree = {"args": look.taken.call.args, "kwargs": look.taken.call.kwargs}
+        cut = {n: t.narrow(axis, 0, length) for n, t in leaves(tree) if t.shape == shape}
+        _seed(0)
+        self._safely(lambda: look.call(swap={n: t.contiguous() for n, t in cut.items()}))
+
     def _states(self, ids: Tensor | None, how: dict[str, Any]) -> Tensor:
         look = self.look
         try:

@@ -25,3 +25,9 @@ def heads_crossed(before: Shape, after: Shape, length: int) -> int | None:
         return None
     heads = large // small
     return heads if heads < length else None
+
+
+def coincides(before: Shape, after: Shape, length: int) -> bool:
+    """Is T on both sides, but another axis of the same size beside it?"""
+    counts = before.count(length), after.count(length)
+    return min(counts) >= 1 and max(counts) > 1

@@ -16,7 +16,7 @@ from shindan.core.finding import Finding, Where
     grounds="ledger",
     refs=("transformers#26221", "transformers#42489", "microsoft/LoRA#120", "open-unlearning#178"),
     explains=("symptom/loss-flat", "symptom/slow-progress", "symptom/context-ignored"),
-    subsumes=("model/graph-cut",),
+    subsumes=("model/graph-cut", "optimizer/lr-too-low"),
     fault=(
         Edit(
             script="gpt_plain",

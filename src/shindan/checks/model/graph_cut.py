@@ -23,6 +23,7 @@ EFFECT = 1e-3
     grounds="intervention",
     refs=("queenie88/A-GCN#4", "yifita/deep_cage#16", "yzhao062/pyod#711"),
     explains=("symptom/loss-flat", "symptom/slow-progress"),
+    subsumes=("optimizer/lr-too-low",),
     fault=(
         Edit(
             script="gpt_mingpt",

@@ -24,6 +24,7 @@ from shindan.core.finding import Finding, Where
         "jindongwang/Deep-learning-activity-recognition#10",
     ),
     explains=("symptom/loss-flat", "symptom/at-uniform-line", "symptom/slow-progress"),
+    subsumes=("optimizer/lr-too-low",),
     fault=(
         Edit(
             script="gpt_plain",

@@ -35,6 +35,7 @@ from shindan.core.finding import Finding, Where
         "model/attention-mask-inverted",
         "model/packed-documents-leak",
         "model/left-padding-positions",
+        "optimizer/lr-too-low",
     ),
     fault=(
         Edit(

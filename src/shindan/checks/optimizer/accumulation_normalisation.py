@@ -39,6 +39,12 @@ the ratio 1 : 2, 1 : 1.5 and 1 : 1.1."""
     fault=(
         Edit(script="gpt_plain", old="        loss = loss / gradient_accumulation_steps\n", new=""),
         Edit(
+            script="gpt_plain",
+            old="        loss = loss / gradient_accumulation_steps\n",
+            new="        last = F.cross_entropy(logits[:, -1], Y[:, -1])  # the end of a row\n"
+            "        loss = last + 0.25 * loss\n",
+        ),
+        Edit(
             script="accumulate_amp",
             old="/ n_tokens\n                scaler.scale",
             new="/ (targets != IGNORE).sum()\n                scaler.scale",
@@ -53,16 +59,18 @@ def CHECK(
 ) -> Iterator[Finding]:
     """The weight of one label in each micro-step, from the gradient at the loss.
 
-    Undivided: each micro-step alone has total weight one. Mean of means: equal totals over unequal
-    counts; the efficiency is (sum n w)^2 / (sum n * sum n w^2), one when all labels weigh alike.
+    Undivided: each micro-step alone has total weight one; beside a language loss of another weight
+    the heaviest term has, and nothing was divided by the number of micro-steps. Mean of means:
+    equal totals over unequal counts; the efficiency is (sum n w)^2 / (sum n * sum n w^2), one when
+    all labels weigh alike.
     Sums divided by a constant or by the window's tokens weigh labels alike and are silent.
     """
     windows = [w for w in accumulation.windows if _is_one_loss(w)]
     if len(windows) < LEAST_WINDOWS or not any(_gathers(r) for r in zeroing.rows):
         return
-    totals = [sum(w.shares) for w in windows]
+    totals = [sum(w.heaviest if w.heaviest and _undivided(w) else w.shares) for w in windows]
     efficiency = statistics.median(_efficiency(w) for w in windows)
-    undivided = statistics.median(all(abs(s - 1) < EQUAL for s in w.shares) for w in windows)
+    undivided = statistics.median(_undivided(w) for w in windows)
     equal_totals = statistics.median(_spread(w.shares) < 1 + EQUAL for w in windows)
     measured: dict[str, int | float] = {
         "micro_steps": round(statistics.median(len(w.labels) for w in windows)),
@@ -83,6 +91,15 @@ def CHECK(
 def _is_one_loss(window: Window) -> bool:
     """The same lines each time: several losses with a ``backward`` each are another matter."""
     return len(set(window.lines)) == len(set(window.losses)) == 1 and min(window.weights) > 0
+
+
+def _undivided(window: Window) -> bool:
+    if all(abs(s - 1) < EQUAL for s in window.shares):
+        return True
+    count = len(window.labels)
+    divided = any(abs(f * count - 1) < EQUAL for f in window.factors)
+    weighed = bool(window.heaviest) and all(abs(s - 1) < EQUAL for s in window.heaviest)
+    return weighed and not divided
 
 
 def _gathers(row: ZeroingRow) -> bool:
@@ -117,8 +134,14 @@ def _harmless(ledger: ParamLedger | None, clipping: Clipping | None) -> bool:
     return main.scale_free and not clipped
 
 
-def _windows(labels: tuple[int, ...], weights: tuple[float, ...]) -> Accumulation:
-    window = Window(0, labels, weights, (7,) * len(labels), (5,) * len(labels), ())
+def _windows(
+    labels: tuple[int, ...],
+    weights: tuple[float, ...],
+    heaviest: tuple[float, ...] = (),
+    factors: tuple[float, ...] = (),
+) -> Accumulation:
+    lines = (7,) * len(labels)
+    window = Window(0, labels, weights, lines, lines, (), heaviest, factors)
     return Accumulation((window,) * 4, NOWHERE, NOWHERE)
 
 
@@ -132,6 +155,11 @@ SICK = (
         evidence=(_windows((64, 64), (1 / 64, 1 / 64)), _ADDS, _SGD),
         finds=({"micro_steps": 2, "total": 2.0, "ratio": 1.0},),
     ),
+    # a tenth of the language loss beside a whole one over classes
+    Example(
+        evidence=(_windows((64, 64), (0.1 / 64, 0.1 / 64), (1.0, 1.0), (0.1,)), _ADDS, _SGD),
+        finds=({"micro_steps": 2, "total": 2.0},),
+    ),
     Example(
         evidence=(_windows((66, 234), (0.5 / 66, 0.5 / 234)), _ADDS, _ADAM),
         finds=({"total": 1.0, "fewest": 66, "most": 234},),
@@ -140,6 +168,13 @@ SICK = (
 HEALTHY = (
     # divided by the number of micro-steps, equal counts
     Example(evidence=(_windows((64, 64), (0.5 / 64, 0.5 / 64)), _ADDS, _SGD)),
+    # the same divided; weights of 1 and 2, divided
+    Example(
+        evidence=(_windows((64, 64), (0.05 / 64, 0.05 / 64), (0.5, 0.5), (0.1, 0.5)), _ADDS, _SGD)
+    ),
+    Example(
+        evidence=(_windows((64, 64), (0.5 / 64, 0.5 / 64), (1.0, 1.0), (0.5, 2.0)), _ADDS, _SGD)
+    ),
     # sums over the tokens of the whole window
     Example(evidence=(_windows((66, 234), (1 / 300, 1 / 300)), _ADDS, _SGD)),
     # two passes of a sharpness-aware step

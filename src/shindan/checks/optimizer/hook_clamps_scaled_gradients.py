@@ -21,6 +21,7 @@ FEWER = 0.2
     severity="major",
     grounds="ledger",
     explains=("symptom/slow-progress", "symptom/loss-flat"),
+    subsumes=("optimizer/lr-too-low",),
     fault=(
         Edit(
             script="accumulate_amp",

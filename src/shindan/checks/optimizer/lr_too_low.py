@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from shindan.core.check import Edit, check
 from shindan.core.evidence.clipping import Clipping, ClipRow
 from shindan.core.evidence.curve import Curve, DataLines, MicroStep, Update
+from shindan.core.evidence.nonfinite import Event, FirstNonFinite
 from shindan.core.evidence.parameters import ParamLedger, ParamRow
 from shindan.core.evidence.steptest import StepPoint, StepTest
 from shindan.core.example import Example
@@ -49,11 +50,12 @@ def CHECK(
     ledger: ParamLedger | None,
     clipping: Clipping | None,
     lines: DataLines | None,
+    first: FirstNonFinite | None,
 ) -> Iterator[Finding]:
     """At high LR, ten and a hundred times the step still gain in proportion; the loss stays put.
 
     Loaded weights (fine-tuning moves little), a warm-up that has not ended, steps that clipping
-    shortens, and data without so much to learn are left alone.
+    shortens, data without so much to learn, and runs that a NaN or inf has harmed are left alone.
     """
     looks = at_height(test.points, curve)
     short = [p for p in looks if too_short(p)]
@@ -62,7 +64,7 @@ def CHECK(
         return
     if _still_rising(curve) or _loaded(ledger) or _clipped(clipping):
         return
-    if _at_floor(lines, parts[0]):
+    if _at_floor(lines, parts[0]) or _harmed(first):
         return
     fall = 1 - parts[-1] / parts[0]
     if fall <= FALL:
@@ -99,6 +101,11 @@ def _clipped(clipping: Clipping | None) -> bool:
     return any(r.active > 0.5 and r.factor >= CLIPPED for r in rows)
 
 
+def _harmed(first: FirstNonFinite | None) -> bool:
+    """What a GradScaler skipped is no harm."""
+    return first is not None and first.event is not None and first.event.harm != "none"
+
+
 def _curve(first: float, last: float) -> Curve:
     micro = tuple(MicroStep(i, i, first + (last - first) * i / 99) for i in range(100))
     return Curve(micro, tuple(Update(i, 0, (1e-6,), 1) for i in range(100)), (), 100, 100)
@@ -132,6 +139,8 @@ HEALTHY = (
     Example(
         evidence=(StepTest(_SHORT), _curve(3.2, 3.19), DataLines(24, 3.2, 3.2, 3.18, 3.1, 9999))
     ),
+    # not a number stopped it
+    Example(evidence=(StepTest(_SHORT), _curve(3.2, 3.1), FirstNonFinite(Event(0, 1, "gradient")))),
     # clipping makes the steps short
     Example(
         evidence=(

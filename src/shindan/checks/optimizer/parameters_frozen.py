@@ -25,6 +25,7 @@ MOST = 0.5
     grounds="ledger",
     refs=("2U1/Llama3.2-Vision-Finetune#27",),
     explains=("symptom/slow-progress", "symptom/loss-flat"),
+    subsumes=("optimizer/lr-too-low",),
     fault=(
         Edit(
             script="sft_padded",

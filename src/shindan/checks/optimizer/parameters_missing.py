@@ -10,6 +10,8 @@ from shindan.core.finding import Finding, Severity, Where
 LEAST_UPDATES = 4
 MOST = 0.9
 """Above this share of a model's elements, leaving them out looks meant (a probe, prompts)."""
+DRAWN = 0.75
+"""Share of its matrices that must look freshly drawn (each test errs once in a hundred)."""
 
 
 @check(
@@ -25,6 +27,7 @@ MOST = 0.9
         "Srameo/LED#23",
     ),
     explains=("symptom/slow-progress", "symptom/loss-flat"),
+    subsumes=("optimizer/lr-too-low",),
     fault=(
         Edit(
             script="gpt_plain",
@@ -87,11 +90,22 @@ def _severity(
 ) -> Severity | None:
     """Loaded weights are left out on purpose in probes; a whole model when it is not ours."""
     if trained_here == 0:
-        small = _elements(missing) < trained_most
-        return "major" if small and not any(r.loaded for r in missing) else None
+        ours = _elements(missing) < trained_most or _meant_to_learn(missing)
+        return "major" if ours and not any(r.loaded for r in missing) else None
     if all(r.loaded for r in missing):
         return "minor" if share < 0.5 else None
     return "major" if share <= MOST else "minor"
+
+
+def _meant_to_learn(missing: Sequence[ParamRow]) -> bool:
+    """In training mode it answers to labels, and its weights are still an initialiser's draws.
+
+    So it is no teacher, no base of prompts and no model of an earlier phase, however filled. (A
+    table with a law of its own, or one draw in a hundred, fails the test of randomness.)
+    """
+    tested = [r for r in missing if r.random is not None]
+    drawn = sum(r.random is True for r in tested)
+    return all(r.answers for r in missing) and drawn > 0 and drawn >= DRAWN * len(tested)
 
 
 def _replaced(missing: Sequence[ParamRow], optimizers: Sequence[OptimizerRow]) -> int:
@@ -108,11 +122,15 @@ _ADAM = OptimizerRow(0, "AdamW", True, 1e-8, 4096, 100, (0.0,), 0.0)
 
 
 def _row(name: str, **more: object) -> ParamRow:
+    about = ("Linear", (64, 64), "float32", True)
     known: dict[str, object] = {"owned": True, "optimizer": 0, "grad": "nonzero", "moved": True}
-    return ParamRow(name, "GPT", "Linear", (64, 64), "float32", True, **{**known, **more})  # type: ignore[arg-type]
+    known |= dict(zip(("kind", "shape", "dtype", "requires_grad"), about, strict=True))
+    return ParamRow(name, **{"root": "GPT", **known, **more})  # type: ignore[arg-type]
 
 
 _LEFT_OUT = {"owned": False, "optimizer": None, "moved": False}
+_FRESH = {**_LEFT_OUT, "random": True, "answers": True}
+_TRAINED = {**_FRESH, "random": False}
 _COPY = OptimizerRow(0, "AdamW", True, 1e-8, 8192, 9, (0.0,), 0.0, False, ((64, 64), (64, 64)))
 
 SICK = (
@@ -124,6 +142,22 @@ SICK = (
             ),
         ),
         finds=({"count": 2, "share": 1.0, "strangers": 2},),
+    ),
+    # the larger of two models: fresh weights that answer to labels
+    Example(
+        evidence=(
+            ParamLedger(
+                (
+                    _row("a.weight", root="Discriminator"),
+                    _row("b.weight", **_FRESH),
+                    _row("c.weight", **_FRESH),
+                ),
+                (_ADAM,),
+                7,
+                100,
+            ),
+        ),
+        finds=({"count": 2, "share": 1.0},),
     ),
     Example(
         evidence=(
@@ -144,6 +178,36 @@ SICK = (
     ),
 )
 HEALTHY = (
+    # prompts for a larger model that was trained before, filled by hand
+    Example(
+        evidence=(
+            ParamLedger(
+                (
+                    _row("a.weight", root="Prompts"),
+                    _row("b.weight", **_TRAINED),
+                    _row("c.weight", **_TRAINED),
+                ),
+                (_ADAM,),
+                7,
+                100,
+            ),
+        )
+    ),
+    # a larger teacher of random weights, not under no_grad: its answers are held against nothing
+    Example(
+        evidence=(
+            ParamLedger(
+                (
+                    _row("a.weight", root="Student"),
+                    _row("b.weight", **{**_FRESH, "answers": False}),
+                    _row("c.weight", **{**_FRESH, "answers": False}),
+                ),
+                (_ADAM,),
+                7,
+                100,
+            ),
+        )
+    ),
     Example(evidence=(ParamLedger((_row("a.weight"), _row("b.weight")), (_ADAM,), 7, 100),)),
     # a linear probe on loaded weights
     Example(

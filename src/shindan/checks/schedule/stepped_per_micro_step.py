@@ -51,6 +51,11 @@ WITHIN = 0.05
 """,
         ),
         Edit(
+            script="accumulate_amp",
+            old="                update_loss += loss.item()\n",
+            new="                update_loss += loss.item()\n                scheduler.step()\n",
+        ),
+        Edit(
             script="accelerate_loop",
             old="""eval_dataloader, scheduler = accelerator.prepare(
         model, optimizer, train_dataloader, eval_dataloader, scheduler
@@ -62,7 +67,9 @@ WITHIN = 0.05
     ),
 )
 def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:
-    """A scheduler's counter moves by the number of micro-steps between two updates.
+    """A scheduler's counter moves by the number of micro-steps between two updates, or by one more.
+
+    One more: it is stepped at each micro-step and at the update besides.
 
     A length that is itself given in micro-steps makes that consistent, and silent; one in updates,
     or an LR that settles in the first part of the run, convicts; otherwise it may be meant.
@@ -71,7 +78,8 @@ def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:
         if row.updates < LEAST_UPDATES or row.per_update < 2:
             continue
         for scheduler in row.schedulers:
-            if not near(scheduler.per_update, row.per_update, 0.01):
+            whole = near(scheduler.per_update, row.per_update, 0.01)
+            if not whole and not near(scheduler.per_update, row.per_update + 1, 0.01):
                 continue
             lengths = _lengths(scheduler)
             if nearest(lengths, row.micro_steps, WITHIN) is not None:
@@ -88,6 +96,7 @@ def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:
                 },
                 where=row.step,
                 severity="major" if early or in_updates else "minor",
+                variant="" if whole else "besides",
             )
 
 
@@ -105,8 +114,13 @@ _CURVE = Curve(
     (), tuple(Update(i, 0, (1e-3 * (1 - i / 100),), 4) for i in range(100)), (), 400, 100
 )
 
-SICK = Example(
-    evidence=(_rates(4.0, 100), _CURVE), finds=({"micro_steps": 4, "steps": 400, "updates": 100},)
+SICK = (
+    Example(
+        evidence=(_rates(4.0, 100), _CURVE),
+        finds=({"micro_steps": 4, "steps": 400, "updates": 100},),
+    ),
+    # at the update besides
+    Example(evidence=(_rates(5.0, 100), _CURVE), finds=({"micro_steps": 4, "steps": 500},)),
 )
 HEALTHY = (
     Example(evidence=(_rates(1.0, 100), _CURVE)),

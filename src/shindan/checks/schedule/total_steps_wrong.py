@@ -43,6 +43,20 @@ WITHIN = 0.02
             old='config["num_epochs"] * len(train_dataloader) // config["accumulation"]',
             new='config["num_epochs"] * len(train_dataloader)',
         ),
+        Edit(
+            script="accumulate_amp",
+            old="    def lr_factor(update):\n"
+            "        if update < warmup:\n"
+            "            return (update + 1) / warmup\n"
+            "        return max(floor, 1.0 - (1.0 - floor) * "
+            "(update - warmup) / (updates - warmup))\n",
+            new='    train_cfg["steps"] = updates * train_cfg["gradient_accumulation_steps"]\n\n'
+            "    def lr_factor(update):\n"
+            "        if update < warmup:\n"
+            "            return (update + 1) / warmup\n"
+            '        done = (update - warmup) / (train_cfg["steps"] - warmup)\n'
+            "        return max(floor, 1.0 - (1.0 - floor) * done)\n",
+        ),
     ),
 )
 def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:

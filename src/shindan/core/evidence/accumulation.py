@@ -12,7 +12,10 @@ class Window:
 
     Of each: ``labels`` that counted in its language loss, ``weights`` the gradient of the total
     with respect to one label's loss (a GradScaler's scale divided out), ``lines`` that called
-    ``backward``, ``losses`` that computed the loss, ``rates`` the LR of the first group then.
+    ``backward``, ``losses`` that computed the loss, ``rates`` the LR of the first group then,
+    ``heaviest`` what the heaviest of its losses over labels weighs in all (beside the language loss
+    there may be others). ``factors`` are the numbers that losses are multiplied by before
+    ``backward``.
     """
 
     update: int
@@ -21,6 +24,8 @@ class Window:
     lines: tuple[int, ...]
     losses: tuple[int, ...]
     rates: tuple[float, ...]
+    heaviest: tuple[float, ...] = ()
+    factors: tuple[float, ...] = ()
 
     @property
     def shares(self) -> tuple[float, ...]:

@@ -15,7 +15,8 @@ class ParamRow:
     the censuses: ``none``, ``zero`` or ``nonzero``; ``moved`` whether sampled elements changed;
     ``loaded`` whether its values came from a checkpoint, ``trained_before`` whether an optimizer
     that stepped has ever held it, ``random`` whether its values look freshly drawn (None: not
-    tested), ``head`` whether a frozen one makes the logits.
+    tested), ``head`` whether a frozen one makes the logits, ``answers`` whether a model in training
+    mode made of it what a loss holds against labels.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ParamRow:
     trained_before: bool = False
     random: bool | None = None
     head: bool = False
+    answers: bool = False
 
     @property
     def elements(self) -> int:
