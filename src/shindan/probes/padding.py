@@ -34,6 +34,7 @@ class Padding(Intervention, Probe):
         by_pads = replay.movement(with_content(replay, other, at_pads))
         by_reals = replay.movement(with_content(replay, other, at_reals))
         mask = replay.look.mask
+        blind = mask is not None and float(by_reals[watched].median()) == 0.0
         if mask is None:  # the script's variables are gone when it has ended
             self.known = self.known or pad_masks.known(replay, pads)
         return PaddingProbe(
@@ -46,7 +47,21 @@ class Padding(Intervention, Probe):
             reals=float(by_reals[watched].median()),
             attention=_attention(replay),
             known=self.known,
+            turned=_turned_round(replay, torch.where(at_reals, other, replay.look.ids), watched)
+            if blind
+            else None,
         )
+
+
+def _turned_round(replay: Replay, changed: Tensor, watched: Tensor) -> float:
+    """Median movement of the watched tokens under the opposite mask, when others are changed."""
+    look = replay.look
+    assert look.mask is not None
+    tree = {"args": look.taken.call.args, "kwargs": look.taken.call.kwargs}
+    mask = next(t for n, t in leaves(tree) if n == look.mask[0])
+    opposite = {look.mask[0]: ~mask if mask.dtype == torch.bool else 1 - mask}
+    apart = replay.states(changed, swap=opposite) - replay.states(swap=opposite)
+    return float(apart.abs().nan_to_num(0.0, 0.0, 0.0).mean(-1)[watched].median())
 
 
 def _matched(real: Tensor, pads: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,33 +39,55 @@ MOVES = 1e-6
             old="(~attention_mask)[:, None, None, :] * torch.finfo(x.dtype).min",
             new="attention_mask[:, None, None, :] * -10000.0",
         ),
+        Edit(
+            script="sft_padded",
+            old="padding_mask = attention_mask == 0  #",
+            new="padding_mask = attention_mask == 1  #",
+        ),
     ),
 )
 def CHECK(padding: PaddingProbe) -> Iterator[Finding]:
-    """Padding moves real tokens and real tokens do not."""
-    if padding.attention is None or padding.pads <= MOVES:
+    """Padding moves real tokens and real tokens do not; or nothing does, until the mask is turned.
+
+    In a causal model padding stands behind the tokens and moves nothing either way: there the
+    opposite mask lets the tokens see each other, and the one that is passed does not at all.
+    """
+    if padding.attention is None:
         return
-    if padding.reals <= REALS * padding.pads:
-        yield Finding(
-            measured={
-                "pads": padding.pads,
-                "reals": padding.reals,
-                "pad_id": padding.pad_id,
-                "share": padding.share,
-                "mask": padding.mask or "-",
-            },
-            where=padding.attention.where,
-        )
+    measured: dict[str, float | int | str] = {
+        "pads": padding.pads,
+        "reals": padding.reals,
+        "pad_id": padding.pad_id,
+        "share": padding.share,
+        "mask": padding.mask or "-",
+    }
+    if padding.pads > MOVES:
+        if padding.reals <= REALS * padding.pads:
+            yield Finding(measured=measured, where=padding.attention.where)
+    elif padding.reals == 0.0 and padding.turned is not None and padding.turned > MOVES:
+        measured["turned"] = padding.turned
+        yield Finding(measured=measured, where=padding.attention.where, variant="blind")
 
 
 _CALL = AttentionCall("softmax", Where("t.py", 9), 32, 0.4)
-SICK = Example(
-    evidence=(PaddingProbe(0, 0.2, "right", "attention_mask", None, 0.5, 0.0, _CALL),),
-    finds=({"pads": 0.5, "reals": 0.0},),
+SICK = (
+    Example(
+        evidence=(PaddingProbe(0, 0.2, "right", "attention_mask", None, 0.5, 0.0, _CALL),),
+        finds=({"pads": 0.5, "reals": 0.0},),
+    ),
+    Example(
+        evidence=(PaddingProbe(0, 0.2, "right", "attention_mask", 1, 0.0, 0.0, _CALL, turned=0.4),),
+        finds=({"reals": 0.0, "turned": 0.4},),
+    ),
 )
 HEALTHY = (
     Example(evidence=(PaddingProbe(0, 0.2, "right", "attention_mask", None, 0.0, 0.5, _CALL),)),
     Example(evidence=(PaddingProbe(0, 0.2, "right", "attention_mask", None, 0.5, 0.5, _CALL),)),
-    # attention that has not learnt to mix yet, or a causal model: neither moves
+    # attention that has not learnt to mix yet: nothing moves, whatever the mask
     Example(evidence=(PaddingProbe(0, 0.2, "right", None, 1, 0.0, 0.0, _CALL),)),
+    Example(
+        evidence=(PaddingProbe(0, 0.2, "right", "attention_mask", 1, 0.0, 0.0, _CALL, turned=0.0),)
+    ),
+    # a causal model with the right mask
+    Example(evidence=(PaddingProbe(0, 0.2, "right", "attention_mask", 1, 0.0, 0.5, _CALL),)),
 )

@@ -93,6 +93,8 @@ class PaddingProbe(Evidence):
     where it stands, ``mask`` the forward's parameter that says so (None: no argument does).
     ``known`` tells without such a parameter that a mask was meant all the same: ``unused`` when
     the model makes one and does nothing with it, else the name of one that the script holds.
+    ``turned``: ``reals`` again, with every value of the mask turned to its opposite (None: not
+    asked, because tokens read each other as it is).
     """
 
     pad_id: int
@@ -104,6 +106,7 @@ class PaddingProbe(Evidence):
     reals: float
     attention: AttentionCall | None
     known: str = ""
+    turned: float | None = None
 
 
 @dataclass(frozen=True)
