@@ -236,6 +236,13 @@ def test_curves_are_drawn_where_matplotlib_is(tmp_path: Path) -> None:
     assert drawn.read_bytes().startswith(b"\x89PNG")
 
 
+def test_tensorboard_files_are_written_where_it_is(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    run(tmp_path, max_updates=2, tensorboard=True)
+    (events,) = (tmp_path / "tensorboard").glob("events.out.tfevents.*")
+    assert b"train/loss" in events.read_bytes()
+
+
 def test_what_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
