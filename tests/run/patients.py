@@ -1,6 +1,7 @@
 """Running a patient script in-process, healthy or with one fault put in."""
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -16,6 +17,7 @@ from shindan.core.document import Document
 from shindan.integrations.script import run_script
 from shindan.integrations.watching import Watch
 from shindan.probes import census, id_sources, schedule
+from shindan.probes import names as names_of_ids
 from shindan.probes.schedule import LookSchedule
 
 PATIENTS = Path(__file__).parents[1] / "patients"
@@ -54,14 +56,28 @@ def watched(
 
 @contextlib.contextmanager
 def _steady() -> Iterator[None]:
-    """The same looks on every machine, however busy: each is taken to last 0.6 s, time stands."""
-    looked = LookSchedule.looked
+    """The same looks on every machine, however busy: each is taken to last 0.6 s, time stands.
+
+    And the same names of ids, whatever other tests of this process have loaded.
+    """
+    looked, own = LookSchedule.looked, names_of_ids._is_user_module
+    before = set(sys.modules) - {"__main__"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LookSchedule, "looked", lambda self, update, _: looked(self, update, 0.6))
         patch.setattr(schedule, "SHARE", 0.0)
         patch.setattr(census, "FREE_SECONDS", 1e9)
         patch.setattr(id_sources, "PATIENCE", 1e9)
-        yield
+        patch.setattr(names_of_ids, "_is_user_module", lambda m: own(m) and not _known(m, before))
+        gc.freeze()  # what other tests keep alive is none of this run's
+        try:
+            yield
+        finally:
+            gc.unfreeze()
+
+
+def _known(module: object, before: set[str]) -> bool:
+    """Was this module there before the run (another test's)?"""
+    return getattr(module, "__name__", "") in before
 
 
 @contextlib.contextmanager

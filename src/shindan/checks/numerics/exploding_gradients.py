@@ -33,8 +33,10 @@ UNEXPLAINED = ("log", "log2", "log10", "sqrt", "rsqrt", "div", "nll_loss", "mean
     explains=("symptom/nan", "symptom/loss-diverging", "symptom/loss-spikes"),
     fault=Edit(
         script="seqfirst_lm",
-        old='            group["lr"] = max(LR_FLOOR, group["lr"] / 2.0)',
-        new='            group["lr"] = group["lr"] * 1e5',
+        old="    if val_loss > best_val_loss - 0.2:  # anneal once the validation loss falls"
+        " slowly\n        for group in optimizer.param_groups:\n"
+        '            group["lr"] = max(LR_FLOOR, group["lr"] / 2.0)',
+        new='    for group in optimizer.param_groups:\n        group["lr"] = group["lr"] * 1e5',
     ),
 )
 def CHECK(curve: Curve, first: FirstNonFinite | None) -> Iterator[Finding]:

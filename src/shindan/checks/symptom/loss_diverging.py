@@ -38,8 +38,10 @@ FEWEST = 60
         ),
         Edit(
             script="seqfirst_lm",
-            old='            group["lr"] = max(LR_FLOOR, group["lr"] / 2.0)',
-            new='            group["lr"] = group["lr"] * 6.0',
+            old="    if val_loss > best_val_loss - 0.2:  # anneal once the validation loss falls"
+            " slowly\n        for group in optimizer.param_groups:\n"
+            '            group["lr"] = max(LR_FLOOR, group["lr"] / 2.0)',
+            new='    for group in optimizer.param_groups:\n        group["lr"] = group["lr"] * 6.0',
         ),
     ),
 )
