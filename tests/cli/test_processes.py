@@ -135,7 +135,7 @@ def started(folder: Path, *options: str) -> "subprocess.Popen[str]":
             stdout=out,
             stderr=subprocess.DEVNULL,
             text=True,
-            # a shell that runs the tests in the background has it ignored, and children inherit that
+            # a shell in whose background the tests run ignores it, and children inherit that
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     while running.poll() is None and told.read_text().count("\n") < 12:
