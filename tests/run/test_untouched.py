@@ -96,3 +96,24 @@ def compare(name: str, tmp_path: Path, plain: Callable[[str], Any]) -> None:
 )
 def test_run_is_bitwise_equal(name: str, tmp_path: Path) -> None:
     compare(name, tmp_path, lambda script: runpy.run_path(script, run_name="__main__"))
+
+
+DISGUISED = """
+import inspect
+import pickle
+import torch
+
+torch.nn.utils.skip_init(torch.nn.Embedding, 10, 4)
+torch.nn.utils.skip_init(torch.nn.Linear, 10, 4)
+for function in (torch.save, torch.load, torch.compile, torch.nn.functional.cross_entropy):
+    assert pickle.loads(pickle.dumps(function)) is function
+assert "weights_only" in inspect.signature(torch.load).parameters
+assert "num_embeddings" in inspect.signature(torch.nn.Embedding.__init__).parameters
+"""
+
+
+def test_what_is_wrapped_passes_for_the_original(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(DISGUISED)
+    status, _ = run_script(str(script), [], done=lambda document, watch: None)
+    assert status == 0

@@ -1,5 +1,7 @@
 """Replacing attributes of torch for the length of a run, and putting them back."""
 
+import functools
+import types
 from typing import Any
 
 
@@ -10,8 +12,15 @@ class Patches:
         self._done: list[tuple[Any, str, Any, Any, bool]] = []
 
     def set(self, owner: Any, name: str, new: Any) -> None:
-        """Replace ``owner.name`` by ``new``."""
+        """Replace ``owner.name`` by ``new``, which passes for the original.
+
+        Libraries read signatures (``skip_init`` asks a module's for ``device``), and pickle names.
+        """
         own = name in vars(owner)
+        if isinstance(new, types.FunctionType) and not hasattr(new, "__wrapped__"):
+            functools.update_wrapper(new, getattr(owner, name))
+            if isinstance(owner, types.ModuleType):  # pickle looks a function up where it says
+                new.__module__, new.__qualname__ = owner.__name__, name
         self._done.append((owner, name, getattr(owner, name), new, own))
         setattr(owner, name, new)
 
