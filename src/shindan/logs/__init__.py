@@ -1,0 +1,1 @@
+"""Logs that exist: readers of every format met, and what their numbers say."""

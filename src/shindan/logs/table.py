@@ -1,0 +1,40 @@
+"""What a reader makes of a log: columns of numbers, and what could not be read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shindan.core.reason import Reason
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LogTable:
+    """One run's log, row by row in the order of the file.
+
+    ``columns`` are equally long, under the names they have in the log; a row without a value has
+    NaN there *and* False in ``present`` (a logged NaN is present). ``words`` are columns that are
+    no numbers (None: none in this row). ``settings`` is what the log or a file beside it says of
+    the run's configuration, flat. ``lost`` says what could not be read, each with where and how
+    much; empty where all was read.
+    """
+
+    path: Path
+    format: str
+    """The name of the reader: ``hf-trainer-state``, ``csv``, ``text`` ..."""
+    name: str
+    """Of the run, for people: the file's, or the run's own where a file holds several."""
+    columns: Mapping[str, Numbers]
+    present: Mapping[str, NDArray[np.bool_]]
+    words: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    lines: NDArray[np.int64] | None = None
+    """Line (from 1) or record number of each row in the file, where that means something."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    lost: tuple[Reason, ...] = ()
+
+    def __len__(self) -> int:
+        return max((len(values) for values in self.columns.values()), default=0)
