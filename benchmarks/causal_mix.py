@@ -13,15 +13,12 @@ as far as it came.
 
 import argparse
 import math
-import shutil
 import sys
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -29,21 +26,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from settling.pages import put
 from settling.plan import Plan, Size
-from settling.runs import Job, Slots, folder_name, jobs, text_of
+from settling.report_2 import MIX
+from settling.runs import Slots, folder_name, jobs
 
-from shindan.cli.train import settled
 from shindan.diagnose.trend import slope
-from shindan.reference.recipes import causal_mix, load
 from shindan.reference.train.metrics import read
-from shindan.reference.train.ranks import Ranks
 
 WINDOW, STEEP, NEAR = 200, -3.0, 0.01
-MIX = (
-    "mix={{'{data}/ja_aozora_pd/aozora_pd.txt.gz': 0.30,"
-    " '{data}/ja_jsquad_wikipedia/paragraphs.txt': 0.03,"
-    " '{data}/wikitext-2/train.raw.gz': 0.33, 'standard-library': 0.34}}"
-)
-"""A third each, as in the report; Japanese Wikipedia is small and would be learnt by heart."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +96,8 @@ def main() -> None:
     if not asked.page:
         until = time.monotonic() + 60 * asked.minutes
         _, todo = jobs(PLAN, asked.size, out, asked.data.absolute(), (0,), asked.arms)
-        prepare(todo)
         slots = Slots({PLAN.sizes[asked.size].device: asked.together}, until)
+        slots.prepare(todo)
         slots.run(todo)
     courses = {arm: course(out / f"{folder_name(arm)}-0") for arm in asked.arms}
     told = {arm: one for arm, one in courses.items() if len(one.loss)}
@@ -119,27 +108,6 @@ def main() -> None:
         draw(told, drawn)
         text = f"{table(told)}\n\n![loss and slope of both runs]({drawn.name})"
         put(asked.docs / "report-2.md", f"figure 4 {asked.size}", text)
-
-
-def prepare(todo: Iterable[Job]) -> None:
-    """Tokenizer and token files of the mixture, where both arms take them from; on all cores."""
-    for job in todo:
-        made = job.folder.parent / f".prepared-{text_of(job.words)}"
-        if made.exists() or job.done:
-            continue
-        part = made.with_name(f".part{made.name}")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        recipe, *words = job.words
-        settings = settled(load(recipe), tuple(words)).settings
-        began = time.monotonic()
-        sources = causal_mix.prepared(settings, part, Ranks(0, 1, torch.device("cpu")))
-        counts = ", ".join(
-            f"{Path(name).name} {len(rows) * settings.length:,}"
-            for name, (rows, _) in sources.items()
-        )
-        print(f"tokens to train on: {counts} ({time.monotonic() - began:.0f} s)", flush=True)
-        part.rename(made)
 
 
 def course(folder: Path) -> Course:
