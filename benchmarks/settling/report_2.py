@@ -6,7 +6,7 @@ to that) and tells how far the weights are from where they began.
 """
 
 from pathlib import Path
-from statistics import fmean, median, pstdev
+from statistics import fmean, pstdev
 
 from settling.plan import Plan, Size, Words
 from shindan.reference.train.controller import WINDOW
@@ -67,8 +67,8 @@ def measure(folder: Path) -> dict[str, float]:
 
     ``displacement`` is the L2 norm between the weights at the end and at the beginning, ``path``
     the sum of the norms of all updates; ``cut percent`` the share of gradients that the hooks
-    changed; ``norm CV`` the coefficient of variation of the gradient norm over ten updates, as
-    the controller takes it: the median over all windows, and the least.
+    changed; ``least norm CV`` the smallest coefficient of variation of the gradient norm over ten
+    updates, which is what the controller measures.
     """
     lines = read(folder)
     train = [line for line in lines if line["kind"] == "train"]
@@ -82,7 +82,6 @@ def measure(folder: Path) -> dict[str, float]:
         "displacement": float(last["displacement"]),
         "path": sum(float(line["moved"]) for line in train),
         "cut percent": fmean(cut) if cut else 0.0,
-        "norm CV": median(variations),
         "least norm CV": min(variations),
     }
 
