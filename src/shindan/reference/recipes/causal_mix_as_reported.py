@@ -167,7 +167,7 @@ RECIPE = Recipe(
             "一様分布の水準から動かない：62 回の更新後も損失 7.31",
         ),
         "small": Said(
-            "validation loss 8.17 after 1,000 updates, from 8.32; the right recipe: 4.78 (one seed)",
+            "validation loss 8.17 after 1,000 updates, from 8.32; done right: 4.78 (one seed)",
             "1,000 回の更新で検証損失 8.32 → 8.17。正しいレシピでは 4.78（シード1個）",
         ),
         "phase8": Said(
