@@ -42,8 +42,10 @@ def main() -> None:
     chosen = [named(word) for word in asked.plans]
     if not asked.page:
         made = [work(plan, size, name, asked) for name, size, plan in chosen]
-        slots.prepare([job for first, rest in made for job in [*first, *rest]])
-        slots.run(job for first, _ in made for job in first)
+        needed = [job for first, _ in made for job in first]
+        slots.prepare(needed)
+        slots.run(needed)
+        slots.prepare([job for _, rest in made for job in rest])
         turns = zip_longest(*(rest for _, rest in made))
         slots.run(job for turn in turns for job in turn if job is not None)
     for name, size, plan in chosen:

@@ -21,6 +21,8 @@ class Size:
     before: Mapping[str, Words] = field(default_factory=dict)
     """Runs that all arms need first (a teacher), by folder; ``{folder}`` in the arms' words is
     where they are."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Other ``{names}`` in the arms' words, where they depend on the size."""
 
 
 @dataclass(frozen=True)

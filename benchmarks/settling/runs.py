@@ -45,10 +45,11 @@ def jobs(
 ) -> tuple[list[Job], list[Job]]:
     """(runs that the others need, all others), seed by seed, so that early pairs are whole."""
     chosen = plan.sizes[size]
-    shared = [word.format(data=data, folder=out) for word in chosen.words]
+    given = {"data": data, "folder": out, **chosen.given}
+    shared = [word.format(**given) for word in chosen.words]
 
     def job(name: str, recipe: str, *layers: Sequence[str]) -> Job:
-        told = [word.format(data=data, folder=out) for layer in layers for word in layer]
+        told = [word.format(**given) for layer in layers for word in layer]
         return Job(out / name, [recipe, *merged(shared, told)], chosen.device, plan)
 
     first = [job(name, recipe, words) for name, (recipe, *words) in chosen.before.items()]
