@@ -1,6 +1,7 @@
 """Many short runs of ``shindan train``: side by side, stopped at any time, gone on with later."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from settling import mixtures
 from settling.plan import Device, Plan, Words
 
 DONE = "done.json"
@@ -131,14 +133,18 @@ class Slots:
         made = job.folder.parent / f".prepared-{kind}"
         if made.exists() or time.monotonic() > self.until:
             return
+        part = job.folder.parent / f".part-{kind}"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        if job.words[0].startswith("causal-mix"):
+            mixtures.prepare(job.words, part)
+            part.rename(made)
+            return
         trial = job.folder.parent / f".trial-{kind}"
         shutil.rmtree(trial, ignore_errors=True)
         once = ["max_updates=1", f"output_dir={trial}", "plot=false", "device=cpu",
                 "precision=fp32", "compile=false", "batch_size=2"]  # fmt: skip
         trained(merged(job.words, once), "cpu", self.until - time.monotonic())
-        part = job.folder.parent / f".part-{kind}"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
         for pattern in PREPARED:
             for file in trial.glob(pattern):
                 file.rename(part / file.name)
@@ -167,9 +173,10 @@ def trained(words: Sequence[str], device: Device, seconds: float) -> tuple[int |
     if device == "cpu":
         environment |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "shindan", "train", *words]
+    limit = seconds if math.isfinite(seconds) else None
     try:
         made = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+            command, env=environment, capture_output=True, text=True, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired:
         return None, ""
