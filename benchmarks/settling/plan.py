@@ -18,6 +18,8 @@ class Size:
     words: Words
     """Of every arm; ``{data}`` is the folder of the real data. An arm's own words win."""
     seeds: tuple[int, ...] = (0, 1, 2)
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What ``{name}`` in the arms' words means at this size."""
     before: Mapping[str, Words] = field(default_factory=dict)
     """Runs that all arms need first (a teacher), by folder; ``{folder}`` in the arms' words is
     where they are."""

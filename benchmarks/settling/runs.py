@@ -45,11 +45,11 @@ def jobs(
 ) -> tuple[list[Job], list[Job]]:
     """(runs that the others need, all others), seed by seed, so that early pairs are whole."""
     chosen = plan.sizes[size]
-    shared = [word.format(data=data, folder=out) for word in chosen.words]
+    known = {**chosen.values, "data": data, "folder": out}
 
     def job(name: str, recipe: str, *layers: Sequence[str]) -> Job:
-        told = [word.format(data=data, folder=out) for layer in layers for word in layer]
-        return Job(out / name, [recipe, *merged(shared, told)], chosen.device, plan)
+        told = [word.format(**known) for word in merged(chosen.words, *layers)]
+        return Job(out / name, [recipe, *told], chosen.device, plan)
 
     first = [job(name, recipe, words) for name, (recipe, *words) in chosen.before.items()]
     rest = []
