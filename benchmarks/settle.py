@@ -60,7 +60,8 @@ def main() -> None:
 def named(word: str) -> tuple[str, str, Plan]:
     """(report, size, plan) of ``REPORT:SIZE``."""
     name, _, size = word.partition(":")
-    known = sorted(p.stem for p in (Path(__file__).parent / "settling").glob("report_*.py"))
+    files = (Path(__file__).parent / "settling").glob("*.py")
+    known = sorted(p.stem for p in files if p.stem.startswith(("report_", "against_")))
     if name not in known:
         sys.exit(f"there is no {name!r}; there are: {', '.join(known)}")
     plan: Plan = importlib.import_module(f"settling.{name}").PLAN

@@ -35,7 +35,8 @@ class Plan:
 
     question: str
     arms: Mapping[str, Words]
-    """The recipe, then its settings, by a name for people; the first is the base."""
+    """The recipe (or a script that takes its words), then its settings, by a name for people; the
+    first is the base."""
     sizes: Mapping[str, Size]
     measure: Callable[[Path], Mapping[str, float]]
     """Numbers of a finished run from its folder, the one that decides first."""

@@ -1,6 +1,7 @@
 """Many short runs of ``shindan train``: side by side, stopped at any time, gone on with later."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -161,14 +162,17 @@ def text_of(words: Sequence[str]) -> str:
 
 
 def trained(words: Sequence[str], device: Device, seconds: float) -> tuple[int | None, str]:
-    """(exit status, what was said) of ``shindan train``; no status where time was up."""
+    """(exit status, what was said) of ``shindan train``, or of the script that stands in the
+    recipe's place and takes the same words; no status where time was up."""
     environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
     if device == "cpu":
         environment |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "shindan", "train", *words]
+    program = [] if words[0].endswith(".py") else ["-m", "shindan", "train"]
+    command = [sys.executable, *program, *words]
+    limit = None if seconds == math.inf else seconds
     try:
         made = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+            command, env=environment, capture_output=True, text=True, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired:
         return None, ""
