@@ -117,9 +117,9 @@ PLAN = Plan(
             [
                 "size=tiny", "data={data}/wikitext-2/train.raw.gz",
                 "validation={data}/wikitext-2/valid.raw.gz", "unit=article", "distinct=false",
-                "model.init_std=0.07", "length=32", "batch_size=32", "evaluation_batch_size=64",
-                "learning_rate=4e-3", "max_updates=1000", "epsilon=1e-8",
-                "log_every=5", "evaluate_every=1000000", "save_every=500",
+                "model.init_std=0.07", "length=32", "batch_size=32", "evaluation_batch_size=256",
+                "learning_rate=4e-3", "max_updates=600", "epsilon=1e-8",
+                "log_every=5", "evaluate_every=1000000", "save_every=300",
             ],
             values={"root": "8"},
         ),
