@@ -133,9 +133,8 @@ class Slots:
             return
         trial = job.folder.parent / f".trial-{kind}"
         shutil.rmtree(trial, ignore_errors=True)
-        once = ["max_updates=1", f"output_dir={trial}", "plot=false", "device=cpu",
-                "precision=fp32", "compile=false", "batch_size=2"]  # fmt: skip
-        trained(merged(job.words, once), "cpu", self.until - time.monotonic())
+        once = ["max_updates=1", f"output_dir={trial}", "plot=false", "compile=false"]
+        trained(merged(job.words, once), job.device, self.until - time.monotonic())
         part = job.folder.parent / f".part-{kind}"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
@@ -164,9 +163,9 @@ def text_of(words: Sequence[str]) -> str:
 def trained(words: Sequence[str], device: Device, seconds: float) -> tuple[int | None, str]:
     """(exit status, what was said) of ``shindan train``, or of the script that stands in the
     recipe's place and takes the same words; no status where time was up."""
-    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
+    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     if device == "cpu":
-        environment |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     program = [] if words[0].endswith(".py") else ["-m", "shindan", "train"]
     command = [sys.executable, *program, *words]
     limit = None if seconds == math.inf else seconds
