@@ -168,7 +168,7 @@ def trained(words: Sequence[str], device: Device, seconds: float) -> tuple[int |
         environment["CUDA_VISIBLE_DEVICES"] = ""
     program = [] if words[0].endswith(".py") else ["-m", "shindan", "train"]
     command = [sys.executable, *program, *words]
-    limit = None if seconds == math.inf else seconds
+    limit = seconds if math.isfinite(seconds) else None
     try:
         made = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=limit, check=False
