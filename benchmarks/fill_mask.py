@@ -39,11 +39,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="of the runs: OUT/against_hf:SIZE")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--page", action="store_true", help="into docs/findings/report-0.md")
+    parser.add_argument("--page", action="store_true", help="into docs/findings/against-hf.md")
     asked = parser.parse_args()
     written = asked.folder / FILE
     if asked.page:
-        page = Path(__file__).parent.parent / "docs/findings/report-0.md"
+        page = Path(__file__).parent.parent / "docs/findings/against-hf.md"
         size = asked.folder.name.partition(":")[2]
         put(page, f"{size} fill-mask", written.read_text(encoding="utf-8").strip())
         return

@@ -62,4 +62,8 @@ PLAN = Plan(
         ),
     },
     measure=measure,
+    beside=(
+        "training loss of third 1", "training loss of third 2", "training loss of third 3",
+        "training loss of the whole run", "milliseconds an update",
+    ),
 )  # fmt: skip

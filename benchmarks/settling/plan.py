@@ -44,6 +44,8 @@ class Plan:
     """Arms that are not compared with the base: shown beside it."""
     against: Mapping[str, str] = field(default_factory=dict)
     """Arms that are compared with another arm than the base."""
+    beside: tuple[str, ...] = ()
+    """Measures that are told together, as means, in one table without a plot."""
 
     @property
     def base(self) -> str:

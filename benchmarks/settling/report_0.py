@@ -125,4 +125,8 @@ PLAN = Plan(
         ),
     },
     measure=measure,
+    beside=(
+        "accuracy", "training loss of the last third",
+        "training loss of the whole run",
+    ),
 )  # fmt: skip
