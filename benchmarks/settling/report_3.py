@@ -87,7 +87,7 @@ PLAN = Plan(
                     "max_updates=4500",
                 ],
             },
-            given={"longer": "3000"},
+            values={"longer": "3000"},
         ),
         "gpu": Size(
             "gpu",
@@ -102,7 +102,7 @@ PLAN = Plan(
                     "model.attention_dropout=0.1",
                 ],
             },
-            given={"longer": "12000"},
+            values={"longer": "12000"},
         ),
     },
     measure=measure,
