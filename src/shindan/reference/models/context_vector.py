@@ -69,19 +69,24 @@ class ContextVectorLM(nn.Module):
         """
         split = [self.config.embedding, self.config.context]
         of_word, of_context = self.first.weight.split(split, dim=1)
-        words = F.linear(self.word(ids), of_word, self.first.bias).unbind(1)
-        context = words[0].new_zeros(len(ids), self.config.context)
+        words = F.linear(self.word(ids), of_word, self.first.bias)
+        # of the type of those that follow, and with a gradient like them: one compiled step for all
+        context = of_context.new_zeros(len(ids), self.config.context)
+        context.requires_grad_(torch.is_grad_enabled())
         states = []
-        for word in words:
-            hidden, context = self.step(word + F.linear(context, of_context), context)
+        for word in words.unbind(1):
+            hidden, context = self.step(word, context, of_context)
             states.append(hidden)
         return torch.stack(states, dim=1)
 
     def step(
-        self, x: Float[Tensor, "batch hidden"], context: Float[Tensor, "batch context"]
+        self,
+        word: Float[Tensor, "batch hidden"],
+        context: Float[Tensor, "batch context"],
+        of_context: Float[Tensor, "hidden context"],
     ) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch context"]]:
-        """h_t and c_t of the first layer's product and c_(t-1)."""
-        x = self.drop(x.relu())
+        """h_t and c_t of the word's share of the first layer, c_(t-1), and its weights there."""
+        x = self.drop((word + F.linear(context, of_context)).relu())
         for layer in self.layers:
             out = self.drop(layer(x).relu())
             x = x + out if self.config.residual else out
