@@ -21,6 +21,8 @@ class Size:
     before: Mapping[str, Words] = field(default_factory=dict)
     """Runs that all arms need first (a teacher), by folder; ``{folder}`` in the arms' words is
     where they are."""
+    arms: tuple[str, ...] = ()
+    """The arms of this size; none: all."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Plan:
     """Arms that are not compared with the base: shown beside it."""
     against: Mapping[str, str] = field(default_factory=dict)
     """Arms that are compared with another arm than the base."""
+    once: Words = field(default_factory=list)
+    """Settings that make a run quick which is only to prepare the text for all others."""
 
     @property
     def base(self) -> str:

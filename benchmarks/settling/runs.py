@@ -134,7 +134,7 @@ class Slots:
         shutil.rmtree(trial, ignore_errors=True)
         once = ["max_updates=1", f"output_dir={trial}", "plot=false", "device=cpu",
                 "precision=fp32", "compile=false", "batch_size=2"]  # fmt: skip
-        trained(merged(job.words, once), "cpu", self.until - time.monotonic())
+        trained(merged(job.words, once, job.plan.once), "cpu", self.until - time.monotonic())
         part = job.folder.parent / f".part-{kind}"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)

@@ -29,8 +29,11 @@ class ContextVectorConfig:
     residual: bool = False
     """Whether each layer after the first is added to its input."""
     init: Literal["reported", "scaled"] = "reported"
-    """All weights N(0, 0.02) as reported, which shrinks the signal by .32 a layer, or scaled so
+    """All weights N(0, .02) as reported, which shrinks the signal by .32 a layer, or scaled so
     that it keeps its size: He et al. 2015 in the stack, unit embeddings beside the unit context."""
+    init_std: float = 0.02
+    """Of the reported init. A layer's gain is this times the root of hidden / 2: a narrower model
+    needs more to fade alike."""
 
 
 class ContextVectorLM(nn.Module):
@@ -49,7 +52,7 @@ class ContextVectorLM(nn.Module):
         self.decoder = nn.Linear(hidden, config.vocab_size)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
+                nn.init.normal_(module.weight, std=config.init_std)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
         if config.init == "scaled":

@@ -13,14 +13,16 @@ from typing import Annotated
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Int
 from pydantic import Field
 from torch import Tensor
 
 from shindan.reference.data import tokenizers
 from shindan.reference.data.collate import next_tokens
 from shindan.reference.data.order import Shuffled
-from shindan.reference.data.rows import WindowRows
+from shindan.reference.data.rows import Documents, WindowRows
 from shindan.reference.data.text import Unit
+from shindan.reference.data.tokenizers import Specials
 from shindan.reference.models.context_vector import ContextVectorConfig, ContextVectorLM
 from shindan.reference.recipes.recipe import TINY, Recipe, Said
 from shindan.reference.recipes.text import (
@@ -93,30 +95,37 @@ def task(settings: ContextVectorSettings, folder: Path, ranks: Ranks) -> Task:
     tokenizer = in_turn(ranks, lambda: tokenizer_of(settings, folder, learn, texts))
     parts = in_turn(ranks, lambda: training_and_validation(settings, folder, tokenizer))
     special = tokenizers.specials(tokenizer)
-    pad = special["pad"]
-    windows = (
-        WindowRows(
-            part, special["begin"], special["end"], pad,
-            length=settings.length, stride=settings.stride, shortest=settings.shortest,
-        )
-        for part in parts
-    )  # fmt: skip
-    rows, kept_out = (torch.from_numpy(np.stack(list(each))) for each in windows)
+    rows, kept_out = (windows(settings, part, special) for part in parts)
     shuffled, size = Shuffled(rows, settings.seed), settings.batch_size
 
-    def batch(ids: Tensor) -> Batch:
-        return {"ids": ids, "mask": ids != pad, "labels": next_tokens(ids, pad=pad)}
-
     def training_batch(number: int) -> Batch:
-        return batch(rows[shuffled.places(number * size, size)])
+        return batch(rows[shuffled.places(number * size, size)], special["pad"])
 
-    validation = [batch(ids) for ids in kept_out.split(settings.evaluation_batch_size)]
+    validation = [
+        batch(ids, special["pad"]) for ids in kept_out.split(settings.evaluation_batch_size)
+    ]
     net = model(settings, folder)
     # one update, one call: graphs overwrite the gradients of a call before
     alone = ranks.world == 1 and settings.accumulation == 1
     graphs = settings.compile and alone and ranks.device.type == "cuda"
     objective = KnownWordsObjective(net, settings.label_smoothing, special["unk"], graphs=graphs)
     return Task(net, objective, len(rows), training_batch, validation)
+
+
+def windows(
+    settings: ContextVectorSettings, documents: Documents, special: Specials
+) -> Int[Tensor, "rows length"]:
+    """The ids of all windows of the documents, padded."""
+    rows = WindowRows(
+        documents, special["begin"], special["end"], special["pad"],
+        length=settings.length, stride=settings.stride, shortest=settings.shortest,
+    )  # fmt: skip
+    return torch.from_numpy(np.stack(list(rows)))
+
+
+def batch(ids: Int[Tensor, "rows length"], pad: int) -> Batch:
+    """These windows, each position labelled with the id that follows."""
+    return {"ids": ids, "mask": ids != pad, "labels": next_tokens(ids, pad=pad)}
 
 
 def model(settings: ContextVectorSettings, folder: Path) -> ContextVectorLM:
