@@ -16,8 +16,9 @@ from shindan.reference.train.task import IGNORE, Batch
 
 SHARE = 0.1
 """Of the way from the unigram to the bigram line: a run that is so far has left the plateau."""
-UPDATES = 20
-"""A single update's loss is too noisy to say so: the mean over so many."""
+UPDATES = 100
+"""The mean loss over so many: of 32 rows it has a standard deviation of .012 nats on the plateau,
+a sixth of what must be gained."""
 
 Pairs = NDArray[np.int64]
 """(labels, 2): the word before, and the label."""
