@@ -7,6 +7,7 @@ Shapes: B rows, L positions, E embedding, H hidden, C context.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+Step = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""As :meth:`ContextVectorLM.step`."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,11 @@ class ContextVectorLM(nn.Module):
                 nn.init.normal_(layer.weight, std=math.sqrt(2 / hidden / branches))
             nn.init.normal_(self.gates.weight, std=1 / math.sqrt(hidden))
 
-    def encode(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length hidden"]:
-        """h_t at every position, the context carried from left to right.
+    def encode(
+        self, ids: Int[Tensor, "batch length"], step: Step | None = None
+    ) -> Float[Tensor, "batch length hidden"]:
+        """h_t at every position, the context carried from left to right by :meth:`step`, or what
+        does the same faster.
 
         Only what depends on the context is inside the loop: the words' share of the first layer
         is one product over all positions, and so is the head over what is returned.
@@ -76,9 +83,9 @@ class ContextVectorLM(nn.Module):
         # of the type of those that follow, and with a gradient like them: one compiled step for all
         context = of_context.new_zeros(len(ids), self.config.context)
         context.requires_grad_(torch.is_grad_enabled())
-        states = []
+        step, states = step or self.step, []
         for word in words.unbind(1):
-            hidden, context = self.step(word, context, of_context)
+            hidden, context = step(word, context, of_context)
             states.append(hidden)
         return torch.stack(states, dim=1)
 
@@ -107,6 +114,8 @@ class ContextVectorLM(nn.Module):
         logits: Tensor = self.decoder(hidden)
         return logits
 
-    def forward(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
+    def forward(
+        self, ids: Int[Tensor, "batch length"], step: Step | None = None
+    ) -> Float[Tensor, "batch length vocabulary"]:
         """Logits at every position."""
-        return self.head(self.encode(ids))
+        return self.head(self.encode(ids, step))

@@ -23,7 +23,7 @@ from shindan.reference.data.order import Shuffled
 from shindan.reference.data.rows import Documents, WindowRows
 from shindan.reference.data.text import Unit
 from shindan.reference.data.tokenizers import Specials
-from shindan.reference.models.context_vector import ContextVectorConfig, ContextVectorLM
+from shindan.reference.models.context_vector import ContextVectorConfig, ContextVectorLM, Step
 from shindan.reference.recipes.recipe import TINY, Recipe, Said
 from shindan.reference.recipes.text import (
     TextSettings,
@@ -62,24 +62,24 @@ class KnownWordsObjective(NextTokenObjective):
     ) -> None:
         super().__init__(model, smoothing)
         self.unknown = unknown
+        self.step: Step | None = None
         self.graphed = Graphed(model, self.learnt) if graphs else None
 
     def compile(self, *_: object, **__: object) -> None:
         """Compile one position, not the unrolled loop, which would take minutes."""
-        step = torch.compile(self.model.step, fullgraph=True, dynamic=False)
-        self.model.step = step  # type: ignore[method-assign]
+        self.step = torch.compile(self.model.step, fullgraph=True, dynamic=False)
 
     def learnt(self, ids: Tensor, labels: Tensor) -> Sums:
         """Sums over labels (B, L) of what follows ids (B, L)."""
-        return cross_entropy(self.model(ids).flatten(0, 1), labels.flatten(), self.smoothing)
+        logits = self.model(ids, self.step).flatten(0, 1)
+        return cross_entropy(logits, labels.flatten(), self.smoothing)
 
     def forward(self, batch: Batch) -> Sums:
         """Sums of a batch of ids and labels."""
         if self.training:
             learnt = self.learnt if self.graphed is None else self.graphed
             return learnt(batch["ids"], batch["labels"])
-        with torch.compiler.set_stance("force_eager"):  # its shapes and mode are others
-            logits = self.model(batch["ids"]).flatten(0, 1)
+        logits = self.model(batch["ids"]).flatten(0, 1)  # other shapes and mode than were compiled
         labels = batch["labels"].flatten()
         sums = cross_entropy(logits, labels, 0.0)
         known = labels.masked_fill(labels == self.unknown, IGNORE)
