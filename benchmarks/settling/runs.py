@@ -142,7 +142,7 @@ class Slots:
         trial = job.folder.parent / f".trial-{kind}"
         shutil.rmtree(trial, ignore_errors=True)
         once = ["max_updates=1", f"output_dir={trial}", "plot=false", "compile=false"]
-        trained(merged(job.words, once), job.device, self.until - time.monotonic())
+        trained(merged(job.words, once, job.plan.once), job.device, self.until - time.monotonic())
         for pattern in PREPARED:
             for file in trial.glob(pattern):
                 file.rename(part / file.name)
@@ -170,3 +170,25 @@ def trained(words: Sequence[str], device: Device, seconds: float) -> tuple[int |
     recipe's place and takes the same words; no status where time was up."""
     environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     if device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    program = [] if words[0].endswith(".py") else ["-m", "shindan", "train"]
+    command = [sys.executable, *program, *words]
+    limit = seconds if math.isfinite(seconds) else None
+    try:
+        made = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None, ""
+    return made.returncode, made.stderr + made.stdout
+
+
+def numbers(folder: Path) -> dict[str, float] | None:
+    """What was measured of a finished run."""
+    path = folder / DONE
+    if not path.exists():
+        return None
+    held: dict[str, float] = {
+        name: float(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()
+    }
+    return held
