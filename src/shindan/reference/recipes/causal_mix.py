@@ -209,6 +209,10 @@ RECIPE = Recipe(
             "validation loss 5.63 to 5.79, from 7.3 (3 seeds)",
             "検証損失 7.3 から 5.63〜5.79 へ（3シード）",
         ),
+        "small": Said(
+            "validation loss 4.78, from 8.32 (docs/findings/report-2.md, one seed)",
+            "検証損失 8.32 → 4.78（docs/findings/report-2.md、シード1個）",
+        ),
         "300m": Said(
             "to beat: loss 10.89 to 6.04 in 3,498 updates (a later run of report 2's project)",
             "目標：3,498 回の更新で損失 10.89 → 6.04（報告2のプロジェクトの後の実行）",

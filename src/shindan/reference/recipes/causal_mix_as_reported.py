@@ -166,6 +166,10 @@ RECIPE = Recipe(
             "stays at the uniform line: loss 7.31 after 62 updates, as at first",
             "一様分布の水準から動かない：62 回の更新後も損失 7.31",
         ),
+        "small": Said(
+            "validation loss 8.17 after 1,000 updates, from 8.32; the right recipe: 4.78 (one seed)",
+            "1,000 回の更新で検証損失 8.32 → 8.17。正しいレシピでは 4.78（シード1個）",
+        ),
         "phase8": Said(
             "the report's: loss 9.15 on average over 62 updates, not falling",
             "報告の値：62 回の更新の平均損失 9.15、低下なし",
