@@ -21,8 +21,8 @@ class Size:
     values: Mapping[str, str] = field(default_factory=dict)
     """What ``{name}`` in the arms' words means at this size."""
     before: Mapping[str, Words] = field(default_factory=dict)
-    """Runs that all arms need first (a teacher), by folder; ``{folder}`` in the arms' words is
-    where they are."""
+    """Runs that all arms need first (a teacher), by folder, with words of their own; ``{folder}``
+    in the arms' words is where they are."""
     arms: tuple[str, ...] = ()
     """The arms of this size; none: all."""
 

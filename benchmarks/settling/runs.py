@@ -50,7 +50,7 @@ def jobs(
     known = {**chosen.values, "data": data, "folder": out}
 
     def job(name: str, recipe: str, *layers: Sequence[str]) -> Job:
-        told = [word.format(**known) for word in merged(chosen.words, *layers)]
+        told = [word.format(**known) for word in merged(*layers)]
         return Job(out / name, [recipe, *told], chosen.device, plan)
 
     first = [job(name, recipe, words) for name, (recipe, *words) in chosen.before.items()]
@@ -58,7 +58,8 @@ def jobs(
     for seed in seeds:
         for arm in arms:
             recipe, *words = plan.arms[arm]
-            rest.append(job(f"{folder_name(arm)}-{seed}", recipe, words, [f"seed={seed}"]))
+            layers = (chosen.words, words, [f"seed={seed}"])
+            rest.append(job(f"{folder_name(arm)}-{seed}", recipe, *layers))
     return first, rest
 
 
