@@ -28,7 +28,9 @@ from shindan.reference.train.ranks import Ranks, whole
 from shindan.reference.train.schedule import rate
 from shindan.reference.train.task import Batch, Sums, Task, counted, tokens
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {
+    "fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
+}  # fmt: skip
 
 
 class Loop:
@@ -38,6 +40,7 @@ class Loop:
         self.task, self.settings, self.ranks, self.folder = task, settings, ranks, folder
         self.updates = total_updates(settings, task.rows, ranks.world)
         self.warmup = warmup(settings, self.updates)
+        torch.set_float32_matmul_precision("high" if settings.precision == "tf32" else "highest")
         if settings.compile:
             task.objective.compile()
         self.objective = ranks.shared(task.objective, settings.parallel)
