@@ -27,7 +27,14 @@ PLAN = Plan(
             ["size=small", MIX, "max_updates=62", "evaluate_every=992", "warmup_updates=0"],
             before={
                 "begun": [
-                    *("causal-mix", "max_updates=60", "schedule=constant", "warmup_updates=20"),
+                    *(
+                        "causal-mix",
+                        "size=small",
+                        MIX,
+                        "max_updates=60",
+                        "schedule=constant",
+                        "warmup_updates=20",
+                    ),
                 ]
             },
         ),
