@@ -111,6 +111,7 @@ PLAN = Plan(
                 "reported, controller repaired",
                 "reported, one batch of 16",
                 "reported, no hooks, no clip, not pinned",
+                "reported, AdamW, lr 3e-3",
             ),
         ),
         "gpu": Size(
