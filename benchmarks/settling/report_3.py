@@ -38,6 +38,8 @@ def measure(folder: Path) -> dict[str, float]:
     if "teacher_accuracy" in last:
         found["% of the teacher"] = 100 * float(last["accuracy"]) / float(last["teacher_accuracy"])
         found["% agreeing with it"] = 100 * float(last["agreement"])
+        found["the teacher's top-1 %"] = 100 * float(last["teacher_accuracy"])
+        found["top-1 % of the commonest token"] = 100 * float(last["commonest_accuracy"])
     return {**found, "nll": float(last["nll"] if "nll" in last else last["loss"])}
 
 
@@ -101,8 +103,8 @@ PLAN = Plan(
     sizes={
         "cpu": Size(
             "cpu",
-            [*SMALL, "teacher={folder}/teacher", "model.hidden=48", "model.layers=2", "model.heads=4",
-             "model.intermediate=192", "max_updates=1000"],
+            [*SMALL, "teacher={folder}/teacher", "model.hidden=48", "model.layers=2",
+             "model.heads=4", "model.intermediate=192", "max_updates=1000"],
             before={
                 "teacher": ["bert-mlm", *SMALL, "vocabulary=1000", "model.hidden=96",
                             "model.layers=2", "model.heads=4", "model.intermediate=384",
@@ -117,5 +119,8 @@ PLAN = Plan(
         ),
     },
     measure=measure,
-    beside=("% of the teacher", "% agreeing with it", "nll"),
+    beside=(
+        "% of the teacher", "% agreeing with it", "nll", "the teacher's top-1 %",
+        "top-1 % of the commonest token",
+    ),
 )  # fmt: skip
