@@ -67,8 +67,8 @@ SENTENCES = {
         "{source} には {pattern} に合う ID を持つ行がありません",
     ),
     "no-seconds": (
-        "{source} tells no times that are known here; train without them: model.time=none",
-        "{source} には読み取れる時刻がありません。時刻なしで学習するには model.time=none を"
+        "{source} tells no times that are known here; train without them: model.time=off",
+        "{source} には読み取れる時刻がありません。時刻なしで学習するには model.time=off を"
         "指定してください",
     ),
 }

@@ -30,7 +30,7 @@ class ReportedConfig(LogBertConfig):
     """(x - mean) / (deviation + eps), the deviation as the root of a mean square or as
     ``torch.std``: on a row without variance the first has no gradient, the second one of 1 / eps;
     ``nn.LayerNorm``."""
-    time: Literal["raw", "log", "none"] = "raw"
+    time: Literal["raw", "log", "off"] = "raw"
     """Seconds as they come into a linear layer, log(1 + seconds), or no time at all."""
     root: bool = True
     """The distance from the centre, not its square: without a gradient where it is 0."""
@@ -57,7 +57,7 @@ class ReportedLogBert(LogBert):
         super().__init__(config)
         if config.layer_norm != "torch":
             write_norms(self, config)
-        self.time = nn.Linear(1, config.hidden) if config.time != "none" else None
+        self.time = nn.Linear(1, config.hidden) if config.time != "off" else None
         if config.init == "small":
             self.apply(small)
         elif config.init == "default":

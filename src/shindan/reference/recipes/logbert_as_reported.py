@@ -8,7 +8,7 @@ likely of such code: seconds as they come into the embedding, a LayerNorm and a 
 hand, padded places set to zero, the longest sessions first. Each can be set right alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -26,7 +26,7 @@ from shindan.reference.data.tokenizers import Ids
 from shindan.reference.models.logbert_as_reported import ReportedConfig, ReportedLogBert
 from shindan.reference.recipes import logbert
 from shindan.reference.recipes.detector import Detector
-from shindan.reference.recipes.log_seconds import elapsed, stamps_of
+from shindan.reference.recipes.log_seconds import Stamps, elapsed, stamps_of
 from shindan.reference.recipes.log_sources import LogSettings, sessions_of
 from shindan.reference.recipes.recipe import TINY, Recipe, Said
 from shindan.reference.recipes.text import fits, in_batches, numbered
@@ -45,7 +45,7 @@ class ReportedSettings(LogSettings):
     model: ReportedConfig = ReportedConfig()
     keys: NotNegative = 0.9
     """The weight of the masked keys."""
-    guard: Literal["none", "after", "before"] = "after"
+    guard: Literal["off", "after", "before"] = "after"
     """When gradients are looked at and the batch is skipped: never, after clipping, before it."""
     longest_first: bool = True
     """The sessions in order of their length, the same in every epoch."""
@@ -117,35 +117,19 @@ def task(settings: ReportedSettings, folder: Path, ranks: Ranks) -> Task:
     if ranks.world > 1 and settings.parallel == "fsdp":
         raise TrainError("not-sharded", recipe="logbert-as-reported")
     sessions, cutting = sessions_of(settings)
-    timed = settings.model.time != "none"
-    if timed and cutting.templates is None:  # sessions of keys that somebody has made
-        raise DataError("no-seconds", source=settings.data)
-    stamps = stamps_of(settings.data) if timed else {}
+    stamps: Stamps = {}
+    if settings.model.time != "off":
+        if cutting.templates is None:  # sessions of keys that somebody has made
+            raise DataError("no-seconds", source=settings.data)
+        stamps = stamps_of(settings.data)
     train, kept_out = logbert.parts(sessions, settings.validation_share)
     if ranks.first:
         logbert.keep(folder, logbert.KeyVocabulary.of(train), cutting, kept_out)
     ranks.gathered(None)  # wait for the files
     net = model(settings, folder)
     detector = Detector(net, logbert.kept(folder)[0], settings.ordered)
-
-    def rows_of(some: Sequence[Session]) -> list[Row]:
-        made = []
-        for session in some:
-            times = elapsed(session, stamps) if timed else np.zeros(len(session.keys), np.float32)
-            for ids, places in detector.pieces(session):
-                made.append(Row(ids, np.concatenate([times[:1] * 0, times[places]])))
-        return made
-
-    rows, kept_rows = rows_of(train), rows_of(kept_out)
-    if settings.longest_first:
-        rows.sort(key=lambda row: len(row.ids), reverse=True)
-    size = settings.batch_size
-    shuffled = numbered(rows, settings)
-
-    def chosen(number: int) -> list[Row]:
-        if not settings.longest_first:
-            return shuffled(number)
-        return [rows[i % len(rows)] for i in range(number * size, (number + 1) * size)]
+    rows, kept_rows = (rows_of(some, detector, stamps) for some in (train, kept_out))
+    chosen = in_order(rows, settings)
 
     def batch(some: Sequence[Row], *numbers: int) -> Batch:
         ids, mask, seconds = together(some)
@@ -170,6 +154,25 @@ def task(settings: ReportedSettings, folder: Path, ranks: Ranks) -> Task:
         validation,
         after=recentre,
     )
+
+
+def rows_of(sessions: Sequence[Session], detector: Detector, stamps: Stamps) -> list[Row]:
+    """Sessions as rows; without stamps nothing is known of time."""
+    made = []
+    for session in sessions:
+        zero = np.zeros(len(session.keys), np.float32)
+        seconds = elapsed(session, stamps) if stamps else zero
+        for ids, places in detector.pieces(session):
+            made.append(Row(ids, np.concatenate([zero[:1], seconds[places]])))
+    return made
+
+
+def in_order(rows: list[Row], settings: ReportedSettings) -> Callable[[int], list[Row]]:
+    """The rows of micro-batch ``n``, in a new order each epoch or always the longest first."""
+    if not settings.longest_first:
+        return numbered(rows, settings)
+    size, ordered = settings.batch_size, sorted(rows, key=lambda row: -len(row.ids))
+    return lambda n: [ordered[i % len(rows)] for i in range(n * size, (n + 1) * size)]
 
 
 def together(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
