@@ -97,7 +97,8 @@ def work(
     """The plan's runs in OUT/REPORT:SIZE."""
     seeds = asked.seeds or plan.sizes[size].seeds
     folder = (asked.out / f"{name}:{size}").absolute()
-    return jobs(plan, size, folder, asked.data.absolute(), seeds, asked.arms or list(plan.arms))
+    arms = asked.arms or plan.sizes[size].arms or list(plan.arms)
+    return jobs(plan, size, folder, asked.data.absolute(), seeds, arms)
 
 
 def measures(plan: Plan, folder: Path) -> list[str]:

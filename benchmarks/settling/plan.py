@@ -23,6 +23,8 @@ class Size:
     before: Mapping[str, Words] = field(default_factory=dict)
     """Runs that all arms need first (a teacher), by folder, with words of their own; ``{folder}``
     in the arms' words is where they are."""
+    arms: tuple[str, ...] = ()
+    """The arms of this size; none: all."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Plan:
     """Arms that are compared with another arm than the base."""
     beside: tuple[str, ...] = ()
     """Measures that are told together, as means, in one table without a plot."""
+    once: Words = field(default_factory=list)
+    """Settings that make a run quick which is only to prepare the text for all others."""
 
     @property
     def base(self) -> str:

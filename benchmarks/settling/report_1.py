@@ -73,6 +73,11 @@ ARMS = {
     "right, raw seconds": spoilt("model.time=raw"),
     "right, root of the distance": spoilt("model.root=true"),
 }
+DECISIVE = (
+    "as reported", "reported, the report's five", "reported, torch LayerNorm",
+    "reported, padding as it is", "reported, no seconds", "reported, no guard", "right",
+    "right, both", "right, raw seconds", "right, root of the distance",
+)  # fmt: skip
 LENGTH: Words = ["size=tiny", "max_updates=60", "evaluate_every=60", "save_every=60"]
 
 
@@ -120,8 +125,10 @@ PLAN = Plan(
     apart=frozenset({"right"}),
     sizes={
         "cpu": Size("cpu", LENGTH, seeds=(0, 1, 2, 3, 4)),
-        "hdfs": Size("cpu", [*LENGTH, "data={data}/loghub_2k/HDFS_2k.log"]),
-        "bgl": Size("cpu", [*LENGTH, "data={data}/loghub_2k/BGL_2k.log", "window=16"]),
+        "hdfs": Size("cpu", [*LENGTH, "data={data}/loghub_2k/HDFS_2k.log"], arms=DECISIVE),
+        "bgl": Size(
+            "cpu", [*LENGTH, "data={data}/loghub_2k/BGL_2k.log", "window=16"], arms=DECISIVE
+        ),
     },
     measure=measure,
     beside=(

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from settling import mixtures
 from settling.plan import Device, Plan, Words
 
 DONE = "done.json"
@@ -134,13 +135,17 @@ class Slots:
         made = job.folder.parent / f".prepared-{kind}"
         if made.exists() or time.monotonic() > self.until:
             return
-        trial = job.folder.parent / f".trial-{kind}"
-        shutil.rmtree(trial, ignore_errors=True)
-        once = ["max_updates=1", f"output_dir={trial}", "plot=false", "compile=false"]
-        trained(merged(job.words, once), job.device, self.until - time.monotonic())
         part = job.folder.parent / f".part-{kind}"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
+        if job.words[0].startswith("causal-mix"):
+            mixtures.prepare(job.words, part)
+            part.rename(made)
+            return
+        trial = job.folder.parent / f".trial-{kind}"
+        shutil.rmtree(trial, ignore_errors=True)
+        once = ["max_updates=1", f"output_dir={trial}", "plot=false", "compile=false"]
+        trained(merged(job.words, once, job.plan.once), job.device, self.until - time.monotonic())
         for pattern in PREPARED:
             for file in trial.glob(pattern):
                 file.rename(part / file.name)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from shindan.reference.data.collate import padded
 from shindan.reference.data.errors import DataError
 from shindan.reference.data.order import generator
-from shindan.reference.data.sessions import PAD, Session
+from shindan.reference.data.sessions import PAD, KeyVocabulary, Session
 from shindan.reference.data.tokenizers import Ids
 from shindan.reference.models.logbert_as_reported import ReportedConfig, ReportedLogBert
 from shindan.reference.recipes import logbert
@@ -124,7 +124,7 @@ def task(settings: ReportedSettings, folder: Path, ranks: Ranks) -> Task:
         stamps = stamps_of(settings.data)
     train, kept_out = logbert.parts(sessions, settings.validation_share)
     if ranks.first:
-        logbert.keep(folder, logbert.KeyVocabulary.of(train), cutting, kept_out)
+        logbert.keep(folder, KeyVocabulary.of(train), cutting, kept_out)
     ranks.gathered(None)  # wait for the files
     net = model(settings, folder)
     detector = Detector(net, logbert.kept(folder)[0], settings.ordered)
