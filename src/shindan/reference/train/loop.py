@@ -46,14 +46,23 @@ class Loop:
         self.objective = ranks.shared(task.objective, settings.parallel)
         self.parameters = [p for p in self.objective.parameters() if p.requires_grad]
         self.optimizer = optimizer_of(self.parameters, settings, fused=ranks.device.type == "cuda")
-        self.scaler = torch.amp.GradScaler(ranks.device.type, enabled=settings.precision == "fp16")
-        self.controller = PathController(settings.seed) if settings.controller == "tsp" else None
+        self.scaler = self.make_scaler()
+        self.controller = self.make_controller() if settings.controller == "tsp" else None
         self.average = Average(task.model, settings.ema) if settings.ema is not None else None
         self.done = self.refused = self.refused_in_a_row = self.tokens = 0
         self.ahead: Future[list[Batch]] | None = None
         torch.manual_seed(settings.seed + 7919 * ranks.rank)  # dropout differs between ranks
         if settings.resume:
             self.restore()
+
+    def make_scaler(self) -> torch.amp.GradScaler:
+        """Of use under fp16 alone, whose range gradients leave."""
+        enabled = self.settings.precision == "fp16"
+        return torch.amp.GradScaler(self.ranks.device.type, enabled=enabled)
+
+    def make_controller(self) -> PathController:
+        """The controller with its alarm repaired."""
+        return PathController(self.settings.seed)
 
     def run(self, tell: Callable[[Line], None]) -> Line:
         """Train to the end; ``tell`` hears every line of metrics. Returns the last evaluation."""
