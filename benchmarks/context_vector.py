@@ -100,8 +100,10 @@ def pages(out: Path, data: Path) -> None:
     put(page, "frequencies", frequencies.table(known))
     lines = {"unigram": known.training, "bigram": known.training - known.unigram + known.bigram}
     for size, names in report_4.DRAWN.items():
-        drawn = place / f"report-4-{size}-curves.svg"
-        curves.draw(report_4.PLAN, out / f"report_4:{size}", names, lines, drawn)
+        folder, drawn = out / f"report_4:{size}", place / f"report-4-{size}-curves.svg"
+        if not folder.is_dir():
+            continue
+        curves.draw(report_4.PLAN, folder, names, lines, drawn)
         put(page, f"{size} curves", f"![training loss, {size}]({drawn.name})")
 
 
