@@ -45,8 +45,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_VAL}"),
     "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),
-    "used_lr": (r"\w*effective_(?:lr|learning_rate)", r"(?:lr|learning_rate)_(?:effective|used|actual)",
-        r"(?:actual|used)_(?:lr|learning_rate)", r"optimizer_lrs?(?:_0)?"),
+    "used_lr": (
+        r"optimizer_lrs?(?:_0)?", r"\w*effective_(?:lr|learning_rate)",
+        r"(?:lr|learning_rate)_(?:effective|used|actual)", r"(?:actual|used)_(?:lr|learning_rate)",
+    ),
     "lr": (
         r"(?:lr|learning_rate)", rf"{_TRAIN}_(?:lr|learning_rate)", r"(?:lr|learning_rate)_0",
         r"lr_\w+", r"\w+_(?:lr|learning_rate)", r"lr\d*", r"learning_rate_\w+",
@@ -57,8 +59,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "grad_norm": (
         rf"{_GRAD}_?norm", rf"{_TRAIN}_{_GRAD}_?norm", r"gnorm", r"norm",
-        rf"(?:total|global)_(?:{_GRAD}_?)?norm", rf"{_GRAD}_?norm_(?:total|global|l2|clipped|after\w*)",
-        rf"\w+_{_GRAD}_?norm",
+        rf"(?:total|global)_(?:{_GRAD}_?)?norm",
+        rf"{_GRAD}_?norm_(?:total|global|l2|clipped|after\w*)", rf"\w+_{_GRAD}_?norm",
     ),
     "clip": (rf"{_GRAD}_?clip(?:ping)?(?:_(?:norm|value|threshold))?", r"clip(?:_norm)?",
         rf"max_{_GRAD}_norm"),
@@ -113,8 +115,9 @@ def infer(table: LogTable, asked: Mapping[str, str] | None = None) -> Roles:
         if column in table.columns or column in table.words:
             found[role], why[role] = column, "set"
     for role in ("loss", *NAMES):
-        if role not in found and (column := _best(table, role, found)):
-            found[role], why[role] = column, "named"
+        best = None if role in found else _best(table, role, found)
+        if best is not None:
+            found[role], why[role] = best, "named"
     for role, patterns in WORDS.items():
         columns = [c for c in table.words if _rank(c, patterns) is not None]
         if role not in found and columns:
