@@ -75,7 +75,8 @@ def _positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
         if values is None or not needed.any():
             continue
         there = values[needed]
-        if np.isfinite(there).mean() < 0.5 or len(np.unique(there[np.isfinite(there)])) < 2:
+        there = there[np.isfinite(there)]
+        if len(there) < 0.5 * needed.sum() or there.min() == there.max():
             continue
         if unit == "step":
             values = _joined(table, roles, values)

@@ -15,6 +15,8 @@ ZERO = 1e-5
 STRAIGHT = 0.01
 SAME = 0.01
 """Relative difference of two rates that are one: a log may mean the update before or after."""
+SAMPLE = 1000
+"""Rates by whose figures the figures of all are told."""
 FIGURES = 1e-3
 """A rate shown in steps coarser than this part of its peak may only look like zero."""
 
@@ -64,6 +66,7 @@ def _fine(lr: Numbers, peak: float) -> bool:
     """Whether the log shows figures enough to tell zero from small."""
     if peak <= 0:
         return False
+    lr = lr[:: max(1, len(lr) // SAMPLE)]
     for digits in range(1, 13):
         if np.allclose(lr, np.round(lr, digits), rtol=0, atol=1e-3 * 10.0**-digits):
             return bool(10.0**-digits <= FIGURES * peak)
