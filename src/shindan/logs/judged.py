@@ -16,7 +16,7 @@ from shindan.logs.axis import Axis, axis
 from shindan.logs.finite import finite
 from shindan.logs.norms import clip, controller, scale
 from shindan.logs.rates import rates
-from shindan.logs.roles import SETTINGS, Roles, infer, normal, setting
+from shindan.logs.roles import SETTINGS, Roles, infer, is_mean, normal, setting
 from shindan.logs.table import LogTable, Numbers
 from shindan.logs.trends import FEWEST, Array, Told, jump, rise, trend
 
@@ -115,7 +115,7 @@ def _columns(table: LogTable, roles: Roles) -> LogColumns:
         roles=roles.told(),
         others=tuple(c for c in (*table.columns, *table.words) if c not in named),
         objective=objective,
-        averaged=roles.columns.get("loss") == roles.columns.get("mean_loss", ""),
+        averaged=is_mean(roles.columns.get("loss", "")),
         hides_nan=table.format.startswith("hf") and filtered not in (False, "False", "false"),
     )
 

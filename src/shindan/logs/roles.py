@@ -39,10 +39,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         rf"{_TRAIN}_(?:lm|mlm|clm|total|batch|ce)_{_NLL}", rf"{_TRAIN}_\w*{_NLL}\w*",
         rf"{_NLL}_\w+", rf"\w+_{_NLL}", rf"{_NLL}_\d+",
     ),
-    "mean_loss": (
-        rf"{_MEAN}_(?:{_TRAIN}_)?{_NLL}", rf"{_TRAIN}_{_MEAN}_{_NLL}", rf"{_NLL}_{_MEAN}",
-        rf"{_TRAIN}_{_NLL}_(?:{_MEAN}|epoch)",
-    ),
     "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_VAL}"),
     "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),
     "used_lr": (
@@ -67,6 +63,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "scale": (r"(?:loss|grad|gradient|amp)_?scale", r"(?:grad_?)?scaler(?:_scale)?", r"scale"),
 }  # fmt: skip
 """Patterns of whole names (lower case, words joined by ``_``), the surest first."""
+_MEANS = (
+    rf"{_MEAN}_(?:{_TRAIN}_)?{_NLL}", rf"{_TRAIN}_{_MEAN}_{_NLL}", rf"{_NLL}_{_MEAN}",
+    rf"{_TRAIN}_{_NLL}_{_MEAN}",
+)  # fmt: skip
 WORDS: Mapping[str, tuple[str, ...]] = {"state": (r"\w*(?:city|state|phase|stage|mode|regime)",)}
 SETTABLE = ("loss", "validation", "lr", "step", "epoch", "tokens", "update", "grad_norm",
     "raw_norm", "clip", "scale", "used_lr", "ppl", "state")  # fmt: skip
@@ -149,6 +149,11 @@ def setting(table: LogTable, what: str) -> tuple[str, float] | None:
     return None
 
 
+def is_mean(column: str) -> bool:
+    """Whether a loss is a running mean by its name."""
+    return _rank(column, _MEANS) is not None
+
+
 def normal(name: str) -> str:
     """``train/GradNorm`` -> ``train_grad_norm``."""
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
@@ -200,8 +205,6 @@ def _counts(values: Numbers, role: str) -> bool:
 
 def _agree(table: LogTable, found: dict[str, str], why: dict[str, Why]) -> None:
     """What the numbers say beyond the names."""
-    if "mean_loss" in found and "loss" not in found:
-        found["loss"], why["loss"] = found["mean_loss"], "named"
     for loss, ppl in (("loss", "ppl"), ("validation", "validation_ppl")):
         if ppl in found and loss not in found:
             found[loss], why[loss] = found[ppl], "derived"
