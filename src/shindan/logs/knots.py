@@ -2,7 +2,7 @@
 
 Few points, each with little noise: a piece of three points is only known because its neighbours
 end where it begins. Knots are added one at a time where they help most and then moved until no
-move helps; a knot must be worth the BIC's price.
+move helps; a knot must be worth its price.
 """
 
 import math
@@ -16,15 +16,16 @@ from shindan.logs.phases import Piece
 Array = NDArray[np.float64]
 
 MOST = 6
-PARAMETERS = 2.0
-"""A knot costs its place and a slope."""
+PRICE = 4.0
+"""Twice the BIC's price of a place and a slope, since the noise itself is estimated from these few
+points: so 5 of 100 tables of 14 numbers of pure noise get a knot (tests/logs), 23 at the BIC's."""
 
 
 def pieces_of_table(u: Array, y: Array) -> list[Piece]:
     """Straight pieces over ``u`` (n,), with intervals from the scatter about all of them."""
     from statsmodels.regression.linear_model import OLS
 
-    price = PARAMETERS * math.log(len(y)) * off_line(u, y, np.ones(len(y)))
+    price = PRICE * math.log(len(y)) * off_line(u, y, np.ones(len(y)))
     knots = _knots(u, y, price)
     fit = OLS(y, _basis(u, knots)).fit()
     fitted, bounds = fit.fittedvalues, fit.conf_int()

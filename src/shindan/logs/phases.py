@@ -23,6 +23,8 @@ TABLE = 60
 """Points below which a series is a table: few points, little noise, pieces that meet."""
 SLOW = 0.1
 """A plateau falls per doubling by less than this share of the run's mean fall per doubling."""
+NEGLIGIBLE = 1e-3
+"""A piece that changes by less than this share of its level is flat, however exact."""
 FASTER = 2.0
 """A fall that becomes this much steeper, beyond both intervals, is a phase of its own."""
 
@@ -86,7 +88,8 @@ def _alike(pieces: Sequence[Piece], usual: float) -> list[tuple[PhaseKind, list[
 
 
 def _kind(piece: Piece, usual: float) -> PhaseKind:
-    if piece.low <= 0 <= piece.high or abs(piece.slope) < SLOW * usual:
+    unmoved = abs(piece.stop - piece.start) < NEGLIGIBLE * abs(piece.start)
+    if unmoved or piece.low <= 0 <= piece.high or abs(piece.slope) < SLOW * usual:
         return "plateau"
     return "falling" if piece.slope < 0 else "rising"
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shindan.core.evidence.base import Evidence
+from shindan.core.reason import Reason
 
 PhaseKind = Literal["falling", "plateau", "rising"]
 
@@ -42,3 +43,43 @@ class Phases(Evidence):
         """Each plateau that was left downwards, with the fall that follows it."""
         pairs = zip(self.phases, self.phases[1:], strict=False)
         return tuple((a, b) for a, b in pairs if (a.kind, b.kind) == ("plateau", "falling"))
+
+
+@dataclass(frozen=True)
+class Reach:
+    """When the forecast passes ``target``: ``already``, ``yes``, ``no`` or ``open``.
+
+    ``first`` and ``last`` are steps: the lower end of the interval passes it first, the upper end
+    last (None: not within ``until``, the furthest step this log allows to forecast).
+    """
+
+    target: float
+    answer: Literal["already", "yes", "no", "open"]
+    until: float
+    first: float | None = None
+    last: float | None = None
+
+
+@dataclass(frozen=True)
+class Forecast(Evidence):
+    """Where the series ``name`` will be at step ``at``; ``now`` and ``level`` are where it is.
+
+    ``low`` to ``high`` should hold the truth ``wanted`` of the time. Its width comes from the
+    ``origins`` forecasts that could be made at earlier points of the same log and compared with
+    what followed; ``held`` is the share of those that an interval made from the others would
+    have held. With ``refusal`` there is no forecast, and the numbers mean nothing.
+    """
+
+    name: str
+    unit: str
+    now: float
+    level: float
+    at: float
+    value: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    wanted: float = 0.9
+    origins: int = 0
+    held: float = float("nan")
+    reach: Reach | None = None
+    refusal: Reason | None = None
