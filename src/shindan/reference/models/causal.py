@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from shindan.reference.models.layers import (
@@ -18,10 +18,12 @@ from shindan.reference.models.layers import (
     Hidden,
     Ids,
     LowRankLinear,
+    Pieces,
     TernaryLinear,
+    Visible,
+    apart,
     initialise,
     places_within,
-    same_document,
 )
 
 
@@ -72,20 +74,30 @@ class CausalLM(nn.Module):
         if config.tied:
             self.decoder.weight = self.word.weight
 
-    def encode(self, ids: Ids, documents: Ids | None = None) -> Hidden:
+    def encode(
+        self,
+        ids: Ids,
+        documents: Ids | None = None,
+        starts: Int[Tensor, " pieces"] | None = None,
+    ) -> Hidden:
         """The last hidden state.
 
         ``documents`` numbers the document that each position belongs to, each a run of equal
         numbers in its row: attention stays inside it and its positions begin at 0, so that a
         packed document is read exactly as it would be alone. None: each row is one document.
+        ``starts``, where they begin in the rows laid end to end, lets a GPU skip what lies between.
         """
         if ids.shape[1] > self.config.max_positions:
             raise ValueError(
                 f"{ids.shape[1]} positions, but the model has only {self.config.max_positions}"
             )
-        places, mask = torch.arange(ids.shape[1], device=ids.device), None
+        places = torch.arange(ids.shape[1], device=ids.device)
+        mask: Visible | Pieces | None = None
         if documents is not None:
-            places, mask = places_within(documents), same_document(documents).tril()
+            places = places_within(documents)
+            dropout = self.config.attention_dropout if self.training else 0.0
+            mask = apart(documents, starts, dropout)
+            mask = mask if isinstance(mask, Pieces) else mask.tril()
         x: Tensor = self.dropout(self.word(ids) + self.position(places))
         for block in self.blocks:
             x = block(x, mask)
@@ -98,10 +110,13 @@ class CausalLM(nn.Module):
         return logits
 
     def forward(
-        self, ids: Ids, documents: Ids | None = None
+        self,
+        ids: Ids,
+        documents: Ids | None = None,
+        starts: Int[Tensor, " pieces"] | None = None,
     ) -> Float[Tensor, "batch length vocabulary"]:
         """Logits at every position."""
-        return self.head(self.encode(ids, documents))
+        return self.head(self.encode(ids, documents, starts))
 
 
 class Block(nn.Module):
@@ -126,10 +141,11 @@ class Block(nn.Module):
     def forward(
         self,
         x: Hidden,
-        mask: Bool[Tensor, "batch 1 length length"] | None = None,
+        mask: Visible | Pieces | None = None,
     ) -> Hidden:
         """One block further; without a mask every position sees all that came before it."""
-        attended = self.attention(self.attention_norm(x), mask, causal=mask is None)
+        causal = mask is None or isinstance(mask, Pieces)
+        attended = self.attention(self.attention_norm(x), mask, causal)
         x = x + self.dropout(attended)
         fed: Tensor = self.down(self.activation(self.up(self.feed_norm(x))))
         x = x + self.dropout(fed)

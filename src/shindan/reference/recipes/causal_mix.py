@@ -14,7 +14,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from shindan.reference.data import tokenizers
-from shindan.reference.data.collate import next_tokens, packed
+from shindan.reference.data.collate import next_tokens, packed, starts_of
 from shindan.reference.data.mixture import Mixture
 from shindan.reference.data.rows import PackedRow, PackedRows, split
 from shindan.reference.models.causal import CausalConfig, CausalLM
@@ -74,7 +74,9 @@ def task(settings: CausalSettings, folder: Path, ranks: Ranks) -> Task:
         ids, documents = packed(some)
         if not settings.separate_documents:
             return {"ids": ids, "labels": next_tokens(ids)}
-        return {"ids": ids, "documents": documents, "labels": next_tokens(ids, documents)}
+        labels = next_tokens(ids, documents)
+        starts = starts_of(documents)
+        return {"ids": ids, "documents": documents, "starts": starts, "labels": labels}
 
     size = settings.evaluation_batch_size
     validation = [
