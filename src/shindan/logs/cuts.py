@@ -27,6 +27,7 @@ COARSE = (128, 32)
 """Stretches over which the noise is estimated again: slow noise shows in long ones only."""
 PARAMETERS = 3.0
 """A further line costs two coefficients and the place of the cut."""
+NORMAL = 1.96
 FEWEST = 4
 """Blocks of a piece."""
 
@@ -41,38 +42,44 @@ def shortened(x: Array, y: Array) -> tuple[Array, Array]:
     return x[:whole].reshape(-1, width)[:, middle], np.median(y[:whole].reshape(-1, width), axis=1)
 
 
-def pieces_of_series(u: Array, y: Array) -> list[Piece]:
-    """Straight pieces over ``u`` (n,), each with its own line; errors HAC."""
-    ends = _ends(u, without_outliers(y))
-    return [_piece(u, y, a, b) for a, b in pairwise([0, *ends])]
+def pieces_of_series(x: Array, u: Array, y: Array) -> list[Piece]:
+    """Straight pieces over ``u`` = ln ``x`` (n,), each with its own line."""
+    clean = without_outliers(y)
+    rho = correlation(clean)
+    ends = [0, *_cuts(u, clean, rho), len(y)]
+    return [_piece(x[a:b], u[a:b], y[a:b], a, rho) for a, b in pairwise(ends)]
 
 
-def _piece(u: Array, y: Array, a: int, b: int) -> Piece:
-    u, y = u[a:b], y[a:b]
-    line, span = slope(u, y), float(u[-1] - u[0]) or 1.0
-    per = line.change / span
-    start = float(y.mean()) - per * float(u.mean() - u[0])
-    return Piece(a, b, start, start + line.change, per, line.low / span, line.high / span)
+def _piece(x: Array, u: Array, y: Array, begin: int, rho: float) -> Piece:
+    """Straight over the step or over its logarithm, whichever shows more (a window of a longer run
+    does not begin at one); the error is the larger of HAC's and AR(1)'s.
+    """
+    line, axis = max(((slope(a, y), a) for a in (u, x)), key=lambda f: abs(f[0].t_independent))
+    share = (axis - axis.mean()) / (float(axis[-1] - axis[0]) or 1.0)
+    start, stop = (float(y.mean()) + line.change * float(s) for s in (share[0], share[-1]))
+    alone = abs(line.change / line.t_independent) if line.t_independent else 0.0
+    half = max((line.high - line.low) / 2, NORMAL * alone * math.sqrt((1 + rho) / (1 - rho)))
+    span = float(u[-1] - u[0]) or 1.0
+    per, off = line.change / span, half / span
+    return Piece(begin, begin + len(y), start, stop, per, per - off, per + off)
 
 
-def _ends(u: Array, y: Array) -> list[int]:
-    """Ends of the straight pieces, as indices into the series; the last is its length."""
+def _cuts(u: Array, y: Array, rho: float) -> list[int]:
+    """Where one straight piece ends and the next begins, as indices into the series."""
     from ruptures import Pelt
 
-    rho = correlation(y)
-    white = (y[1:] - rho * y[:-1]) / (1 - rho)
-    times = (u[1:] - rho * u[:-1]) / (1 - rho)
-    edges = _edges(len(white))
+    times, white = ((a[1:] - rho * a[:-1]) / (1 - rho) for a in (u, y))
+    edges = equal_and_ratio(len(white))
     noise = _noise(u[1:], white)
     if noise == 0.0:
-        return [len(y)]
+        return []
     search = Pelt(custom_cost=line_cost(times, white, edges), min_size=FEWEST, jump=1)
     blocks = len(edges) - 1
     found = search.fit(np.arange(blocks)).predict(pen=PARAMETERS * math.log(blocks) * noise)
-    return [*(int(edges[i]) + 1 for i in found[:-1]), len(y)]
+    return [int(edges[i]) + 1 for i in found[:-1]]
 
 
-def _edges(n: int) -> Edges:
+def equal_and_ratio(n: int) -> Edges:
     """Borders of the blocks, (blocks + 1,): of equal length, and of equal ratio, together."""
     if n <= 2 * BLOCKS:
         return np.arange(n + 1)

@@ -8,6 +8,7 @@ Array = NDArray[np.float64]
 WHITENED = 50
 """Points below which a correlation cannot be estimated."""
 MOST = 0.95
+SMOOTH = 3.0
 OUTLIER = 5.0
 NEIGHBOURS = 5
 SD = 1.4826
@@ -27,15 +28,20 @@ def without_outliers(y: Array) -> Array:
 
 
 def correlation(y: Array) -> float:
-    """AR(1) coefficient of the noise: 1 + rho = (med|y[i+2]-y[i]| / med|y[i+1]-y[i]|)^2.
+    """AR(1) coefficient of the noise, from what neighbours one and two apart say of a point.
 
-    Chakar, Lebarbier, Levy-Leduc, Robin 2017 (Bernoulli 23), differences centred so that a
-    common slope drops out. Zero where the series is too short or has no noise.
+    In AR(1) noise y[i] - (y[i-k] + y[i+k]) / 2 has the variance sd^2 (1 - rho^k) (3 - rho^k) / 2;
+    the ratio of k = 2 to k = 1 grows with rho from 1 to 2. As in Chakar et al. 2017 (Bernoulli 23)
+    the spreads are medians, so that jumps do not disturb; a slope drops out. Zero where the
+    series is too short, or so smooth that its bends are all there is.
     """
     if len(y) < WHITENED:
         return 0.0
-    one, two = (np.median(np.abs(d - np.median(d))) for d in (np.diff(y), y[2:] - y[:-2]))
-    return min(MOST, max(0.0, float((two / one) ** 2 - 1.0))) if one > 0 else 0.0
+    one, two = (np.median(np.abs(y[k:-k] - (y[2 * k :] + y[: -2 * k]) / 2)) for k in (1, 2))
+    if one == 0 or (two / one) ** 2 > SMOOTH:
+        return 0.0
+    rho = np.linspace(0, MOST, 200)
+    return float(np.interp((two / one) ** 2, (1 + rho) * (3 - rho**2) / (3 - rho), rho))
 
 
 def off_line(u: Array, y: Array, weight: Array) -> float:

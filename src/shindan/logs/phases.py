@@ -21,10 +21,14 @@ FEWEST = 8
 """Points below which no phase is told."""
 TABLE = 60
 """Points below which a series is a table: few points, little noise, pieces that meet."""
-SLOW = 0.1
-"""A plateau falls per doubling by less than this share of the run's mean fall per doubling."""
-NEGLIGIBLE = 1e-3
-"""A piece that changes by less than this share of its level is flat, however exact."""
+SLOW = 0.01
+"""A plateau changes by less than this share of its level per doubling of the steps: the slowest
+of the published laws, L ~ C^-0.05 (Kaplan et al. 2020), still falls by 0.034 ..."""
+FLAT = 0.02
+"""... and by less than this share over the whole piece."""
+SELECTED = 1.68
+"""Pieces are chosen where they look steepest: of about fifty places one passes 95 %, so they must
+pass 99.9 % (Bonferroni), an interval this much wider."""
 FASTER = 2.0
 """A fall that becomes this much steeper, beyond both intervals, is a phase of its own."""
 
@@ -60,10 +64,8 @@ def phases(name: str, unit: str, x: Array, y: Array) -> Phases | None:
         return None
     x, y = shortened(x, y)
     u = log_time(x)
-    pieces = (pieces_of_table if len(y) < TABLE else pieces_of_series)(u, y)
-    levels = [level for p in pieces for level in (p.start, p.stop)]
-    usual = (max(levels) - min(levels)) / float(u[-1] - u[0])
-    found = [_phase(same, kind, x, u) for kind, same in _alike(pieces, usual)]
+    pieces = pieces_of_table(u, y) if len(y) < TABLE else pieces_of_series(x, u, y)
+    found = [_phase(same, kind, x, u) for kind, same in _alike(pieces)]
     return Phases(name, unit, total, tuple(found))
 
 
@@ -75,27 +77,59 @@ def log_time(x: Array) -> Array:
     return np.log(x - x[0] + float(np.median(steps[steps > 0])))
 
 
-def _alike(pieces: Sequence[Piece], usual: float) -> list[tuple[PhaseKind, list[Piece]]]:
+def _alike(pieces: Sequence[Piece]) -> list[tuple[PhaseKind, list[Piece]]]:
     """Neighbours that do the same, unless the later of two falls is clearly the steeper one."""
     groups: list[tuple[PhaseKind, list[Piece]]] = []
-    for piece in pieces:
-        kind = _kind(piece, usual)
-        if groups and groups[-1][0] == kind and not _steeper(groups[-1][1][-1], piece, kind):
+    before: Piece | None = None
+    for piece, kind in zip(pieces, _kinds(pieces), strict=True):
+        sure = kind == _kind(piece)
+        steeper = sure and kind == "falling" and before is not None and _steeper(before, piece)
+        if groups and groups[-1][0] == kind and not steeper:
             groups[-1][1].append(piece)
         else:
             groups.append((kind, [piece]))
+        before = piece if sure else before
     return groups
 
 
-def _kind(piece: Piece, usual: float) -> PhaseKind:
-    unmoved = abs(piece.stop - piece.start) < NEGLIGIBLE * abs(piece.start)
-    if unmoved or piece.low <= 0 <= piece.high or abs(piece.slope) < SLOW * usual:
+def _kinds(pieces: Sequence[Piece]) -> list[PhaseKind]:
+    """What each does; a piece too noisy to tell does what a neighbour does, where it may."""
+    kinds = [_kind(p) for p in pieces]
+    for i, piece in enumerate(pieces):
+        if kinds[i] == "plateau" and not _slow(piece):
+            for j in (i - 1, i + 1):
+                if 0 <= j < len(pieces) and _may_be(piece, pieces[j]) and kinds[i] == "plateau":
+                    kinds[i] = kinds[j]
+    return kinds
+
+
+def _may_be(piece: Piece, other: Piece) -> bool:
+    """May it do what its neighbour does: in slope, as far as can be told, and in where it gets to?"""
+    if abs(piece.slope - other.slope) > _half(piece):
+        return False
+    return other.slope > 0 or piece.stop <= piece.start + FLAT * abs(piece.start)
+
+
+def _kind(piece: Piece) -> PhaseKind:
+    if _slow(piece) or abs(piece.slope) <= _half(piece):
         return "plateau"
     return "falling" if piece.slope < 0 else "rising"
 
 
-def _steeper(before: Piece, after: Piece, kind: PhaseKind) -> bool:
-    return kind == "falling" and after.high < before.low and after.slope < FASTER * before.slope
+def _slow(piece: Piece) -> bool:
+    level, change = abs(piece.start), abs(piece.stop - piece.start)
+    return abs(piece.slope) * math.log(2) < SLOW * level and change < FLAT * level
+
+
+def _half(piece: Piece) -> float:
+    return SELECTED * (piece.high - piece.low) / 2
+
+
+def _steeper(before: Piece, after: Piece) -> bool:
+    return (
+        after.slope + _half(after) < before.slope - _half(before)
+        and after.slope < FASTER * before.slope
+    )
 
 
 def _phase(parts: Sequence[Piece], kind: PhaseKind, x: Array, u: Array) -> Phase:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shindan.core.evidence.base import Evidence
+from shindan.core.evidence.trend import Slope
 from shindan.core.reason import Reason
 
 PhaseKind = Literal["falling", "plateau", "rising"]
@@ -40,9 +41,12 @@ class Phases(Evidence):
 
     @property
     def ways_out(self) -> tuple[tuple[Phase, Phase], ...]:
-        """Each plateau that was left downwards, with the fall that follows it."""
+        """Each plateau or slow fall, with the steeper fall that ended it: learning that began late.
+
+        A power law only ever slows down.
+        """
         pairs = zip(self.phases, self.phases[1:], strict=False)
-        return tuple((a, b) for a, b in pairs if (a.kind, b.kind) == ("plateau", "falling"))
+        return tuple((a, b) for a, b in pairs if b.kind == "falling" and a.kind != "rising")
 
 
 @dataclass(frozen=True)
@@ -83,3 +87,52 @@ class Forecast(Evidence):
     held: float = float("nan")
     reach: Reach | None = None
     refusal: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Window(Evidence):
+    """Whether the series ``name`` as a whole can be said to fall.
+
+    ``slope`` is over all its ``span`` steps, ``level`` its mean. ``visible`` is the fall per step
+    that ought to show; ``needed`` so many further steps, as noisy as these, would show it. The
+    window decides when its interval excludes zero, or excludes a fall of ``visible``.
+    """
+
+    name: str
+    unit: str
+    points: int
+    span: float
+    level: float
+    slope: Slope
+    visible: float
+    needed: float
+
+    @property
+    def decides(self) -> bool:
+        """Falling, rising, or not falling by anything worth the name."""
+        change = self.slope
+        return not change.low <= 0 <= change.high or change.low > -self.visible * self.span
+
+
+@dataclass(frozen=True)
+class AtLine(Evidence):
+    """A stretch in which the series ``name`` stands at the loss of a model that knows little.
+
+    ``line`` is ``uniform`` (ln of a vocabulary) or ``unigram``, ``at`` its nats, ``level`` those
+    of the stretch from step ``first`` to ``last``; ``vocabularies`` are the sizes that fit.
+    ``given`` is false where a well-known size was tried because none was named; ``ends`` true
+    where the log ends there, ``begins`` where it begins there.
+    """
+
+    name: str
+    unit: str
+    line: Literal["uniform", "unigram"]
+    at: float
+    level: float
+    first: float
+    last: float
+    points: int
+    vocabularies: tuple[int, ...] = ()
+    given: bool = True
+    begins: bool = False
+    ends: bool = False
