@@ -1,12 +1,13 @@
 """A check is a pure function of typed evidence.
 
 Its signature is the manifest: the engine injects evidence by type. A parameter typed ``X`` makes
-the check ``NotRun`` when no ``X`` was gathered; one typed ``X | None`` is optional.
+the check ``NotRun`` when no ``X`` was gathered; one typed ``X | None`` is optional. One fault may
+be judged from several kinds of evidence (a watched run, a log): ``also`` adds a judge.
 """
 
 import types
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Union, get_args, get_origin, get_type_hints
 
 from shindan.core.evidence.base import Evidence
@@ -34,6 +35,18 @@ class Need:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """A judge, and what it needs."""
+
+    judge: Judge
+    needs: tuple[Need, ...]
+
+    def lacks(self, evidence: Container[type[Evidence]]) -> tuple[type[Evidence], ...]:
+        """The types it needs that are not there."""
+        return tuple(n.type for n in self.needs if not n.optional and n.type not in evidence)
+
+
+@dataclass(frozen=True)
 class Check:
     """A registered check; see :func:`check`."""
 
@@ -46,14 +59,26 @@ class Check:
     subsumes: tuple[str, ...]
     faults: tuple[Edit, ...]
     preview: bool
-    judge: Judge
-    needs: tuple[Need, ...]
     module: str
+    alternatives: list[Alternative] = field(default_factory=list)
+    """Its judges, the function that was made the check first; ``also`` adds to them while the
+    module is loaded, nothing does afterwards."""
+
+    def also(self, judge: Judge) -> Judge:
+        """Decorator: judge the same fault from other evidence, where that is there."""
+        self.alternatives.append(_alternative(judge))
+        return judge
+
+    def able(self, evidence: Container[type[Evidence]]) -> Iterator[Alternative]:
+        """The judges whose evidence is there."""
+        return (a for a in self.alternatives if not a.lacks(evidence))
 
     def __call__(self, *evidence: Evidence) -> Iterator[Finding]:
         """Judge the evidence given, matched to the parameters by type."""
         by_type = {type(e): e for e in evidence}
-        yield from self.judge(**{n.name: by_type.get(n.type) for n in self.needs})
+        for alternative in self.able(by_type):
+            given = {n.name: by_type.get(n.type) for n in alternative.needs}
+            yield from alternative.judge(**given)
 
 
 def check(
@@ -86,12 +111,15 @@ def check(
             subsumes=subsumes,
             faults=(fault,) if isinstance(fault, Edit) else fault,
             preview=preview,
-            judge=judge,
-            needs=tuple(_needs(judge)),
             module=judge.__module__,
+            alternatives=[_alternative(judge)],
         )
 
     return wrap
+
+
+def _alternative(judge: Judge) -> Alternative:
+    return Alternative(judge, tuple(_needs(judge)))
 
 
 def _needs(judge: Judge) -> Iterator[Need]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shindan.core.evidence.base import Evidence
 from shindan.core.evidence.curve import Curve, EvalPoint, MicroStep, Update
 from shindan.core.evidence.trend import Jump, Loads, LossTrend, Rise
-from shindan.logs.series import Told, jump, rise, trend
+from shindan.logs.trends import Told, jump, rise, trend
 
 Array = NDArray[np.float64]
 

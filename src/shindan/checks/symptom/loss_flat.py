@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from shindan.core.check import Edit, check
 from shindan.core.evidence.curve import DataLines
+from shindan.core.evidence.logs import LogProgress
 from shindan.core.evidence.trend import LossTrend, Slope
 from shindan.core.example import Example
 from shindan.core.finding import Finding
@@ -34,9 +35,16 @@ NONE = 0.05
         Edit(script="resume", old="2, 5e-3\n", new="2, 5e-9\n"),
     ),
 )
-def CHECK(trend: LossTrend, lines: DataLines | None) -> Iterator[Finding]:
-    """Nothing fell, and this window can tell."""
+def CHECK(
+    trend: LossTrend, lines: DataLines | None, progress: LogProgress | None
+) -> Iterator[Finding]:
+    """Nothing fell, and this window can tell.
+
+    A log that begins in the middle of a run is a window on it: a small fall is all there is.
+    """
     if trend.updates < AMPLE or trend.whole is None or trend.nonfinite:
+        return
+    if progress is not None and (progress.late or trend.whole.high < 0):
         return
     limit = NONE * abs(trend.start)
     moved = max(abs(trend.whole.low), abs(trend.whole.high), trend.start - trend.best)
@@ -85,4 +93,11 @@ HEALTHY = (
     Example(evidence=(_trend(400, -0.02, 0.03, 4.18, 2.2, 2.2), _LINES)),
     Example(evidence=(_trend(400, -0.02, 0.03, 1.9, 1.9, 1.9), _LINES)),
     Example(evidence=(LossTrend("ce", 400, (4.2, 2.0, 1.8), 0.05), _LINES)),
+    # a log that begins in the middle of its run
+    Example(
+        evidence=(
+            _trend(400, -0.02, 0.03, 4.18, 4.17, 4.18),
+            LogProgress("step", 400, 5000, 5399, 1),
+        )
+    ),
 )
