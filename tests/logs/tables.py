@@ -19,7 +19,7 @@ FIGURES = Path(__file__).parent / "figures"
 def table(name: str) -> dict[str, Array]:
     """A typed table's columns by name; what is not given is NaN."""
     rows = np.genfromtxt(FIGURES / f"{name}.csv", delimiter=",", names=True)
-    return {column: np.asarray(rows[column], dtype=np.float64) for column in rows.dtype.names}
+    return {column: np.asarray(rows[column], dtype=np.float64) for column in rows.dtype.names or ()}
 
 
 def noise(n: int, rho: float, sd: float, seed: int) -> Array:
@@ -53,7 +53,10 @@ def at_hand() -> Iterator[tuple[str, Array, Array]]:
         yield path.stem, rows["step"], rows["train_loss"]
     patterns = {
         "gpt2_adamw.log": (r"s:(\d+) trl:([\d.]+)", r"s:(\d+) tel:([\d.]+)"),
-        "gpt2_fp4.txt": (r"step:(\d+)/\d+ train_loss:([\d.]+)", r"step:(\d+)/\d+ val_loss:([\d.]+)"),
+        "gpt2_fp4.txt": (
+            r"step:(\d+)/\d+ train_loss:([\d.]+)",
+            r"step:(\d+)/\d+ val_loss:([\d.]+)",
+        ),
     }
     for name, forms in patterns.items():
         text = (place / name).read_text(encoding="utf-8", errors="replace")

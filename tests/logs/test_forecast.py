@@ -51,7 +51,7 @@ def test_intervals_hold_nine_of_ten(form: str, rho: float) -> None:
         told = seen(t[:1000], y[:1000], 1500)
         assert told.refusal is None, told.refusal
         inside += told.low <= y[-50:].mean() <= told.high
-    assert inside >= 34  # of 40 at 90 %, two standard errors below 36 is 32
+    assert inside >= 32  # of 40; at 90 % two standard errors below 36
 
 
 def test_what_cannot_be_forecast_is_refused() -> None:
@@ -74,13 +74,13 @@ def test_when_it_will_pass_a_value() -> None:
     y = 2 + 6 * t**-0.3 + noise(1000, 0.0, 0.01, 0)
     found = phases("loss", "update", t, y)
     assert found is not None
-    will = reach(found, t, y, 2 + 6 * 1500**-0.3)
+    will = reach(found, t, y, 2 + 6 * 1200**-0.3)
     assert isinstance(will, Reach)
     assert will.answer == "yes"
     assert will.first is not None
     assert will.last is not None
-    assert 1000 < will.first <= 1500 <= will.last < 2500
-    for target, answer in ((3.5, "already"), (0.5, "no")):
+    assert 1000 < will.first <= 1200 <= will.last < 1500
+    for target, answer in ((3.5, "already"), (0.5, "no"), (2.6, "open")):
         told = reach(found, t, y, target)
         assert isinstance(told, Reach)
         assert told.answer == answer
@@ -88,7 +88,7 @@ def test_when_it_will_pass_a_value() -> None:
 
 
 def test_the_hidden_last_third_of_logs_at_hand() -> None:
-    """The four that miss are told a learning rate that fell in the hidden part (docs/results.md)."""
+    """Two of the three that miss had their learning rate lowered in the hidden part."""
     real("logs")
     inside, made = [], []
     for name, x, y in at_hand():

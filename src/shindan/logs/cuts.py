@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shindan.logs.noise import correlation, off_line, without_outliers
-from shindan.logs.phases import Piece
-from shindan.logs.series import slope
+from shindan.logs.pieces import Piece
+from shindan.logs.trends import slope
 
 Array = NDArray[np.float64]
 Edges = NDArray[np.int64]
@@ -124,6 +124,6 @@ def line_cost(u: Array, y: Array, edges: Edges) -> object:
         def error(self, start: int, end: int) -> float:
             n, su, sy, suu, suy, syy = (s[end] - s[start] for s in sums)
             across, down, both = suu - su * su / n, syy - sy * sy / n, suy - su * sy / n
-            return max(0.0, down - (both * both / across if across > 1e-12 * suu else 0.0))
+            return float(max(0.0, down - (both * both / across if across > 1e-12 * suu else 0.0)))
 
     return Line()

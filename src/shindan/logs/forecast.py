@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shindan.core.evidence.phases import Forecast, Phases, Reach
+from shindan.core.evidence.phases import Answer, Forecast, Phases, Reach
 from shindan.core.reason import Reason
 from shindan.logs.cuts import equal_and_ratio
 from shindan.logs.phases import FEWEST, log_time
@@ -34,17 +34,18 @@ ENOUGH = 9
 """Errors from which a 90 % interval can be read: below, the largest is widened."""
 PARTS = (1.0, 0.5, 0.25)
 """Shorter horizons tried where the past is short; errors grow in proportion to the horizon."""
+RECENT = 12.0
+"""Origins lie within the last so many horizons: a curve's steep beginning errs by more."""
 SHORT = 8.0
 """A level is the mean over an eighth of the horizon, or one point where there are few."""
 DECAYED = 0.5
 WARMING = 1.02
 """Rising still over the last quarter of the log (as core/plateau.py)."""
-LOOKS = 24
+FURTHEST = math.log(4)
+LOOKS = 40
 
 
-def forecast(
-    found: Phases, x: Array, y: Array, at: float, lr: Array | None = None
-) -> Forecast:
+def forecast(found: Phases, x: Array, y: Array, at: float, lr: Array | None = None) -> Forecast:
     """The value at step ``at``; ``x``, ``y``, ``lr`` (n,) are what the phases were made from."""
     past, refusal = _past(found, x, y, lr)
     ahead = past.horizon(at)
@@ -75,24 +76,22 @@ def reach(
     past, refusal = _past(found, x, y, lr)
     if refusal is not None:
         return refusal
-    most = float(past.u[-1] - past.u[0])
+    most = past.furthest
     if past.level(0) <= target:
         return Reach(target, "already", past.now)
     first = last = None
-    for ahead in np.linspace(0, most, LOOKS + 1)[1:]:
+    for ahead in np.geomspace(most / 50, most, LOOKS):
         value, errors = past.continued(ahead)
         width = _quantile(np.abs(errors))
         if first is None and value - width <= target:
             first = past.step(ahead)
         if last is None and value + width <= target:
             last = past.step(ahead)
-    answer = "yes" if last is not None else "open" if first is not None else "no"
+    answer: Answer = "yes" if last is not None else "open" if first is not None else "no"
     return Reach(target, answer, past.step(most), first, last)
 
 
-def _past(
-    found: Phases, x: Array, y: Array, lr: Array | None
-) -> tuple["Past", Reason | None]:
+def _past(found: Phases, x: Array, y: Array, lr: Array | None) -> tuple["Past", Reason | None]:
     """The last phase, in blocks, and why no forecast is to be made from it."""
     finite = np.isfinite(y) & np.isfinite(x)
     order = np.argsort(x[finite], kind="stable")
@@ -103,7 +102,8 @@ def _past(
     u, v = u[since:], v[since:]
     edges = equal_and_ratio(len(u))
     sizes = np.diff(edges)
-    past = Past(*(np.add.reduceat(a, edges[:-1]) / sizes for a in (u, v)), now, shift)
+    u, v = (np.add.reduceat(a, edges[:-1]) / sizes for a in (u, v))
+    past = Past(u, v, now, shift)
     if not math.isfinite(y[-1]):
         return past, Reason("forecast-not-finite")
     if len(past.u) < FEWEST // 2:
@@ -114,11 +114,10 @@ def _past(
 
 
 def _too_far(found: Phases, past: "Past", ahead: float) -> Reason | None:
-    """No further ahead, in ln(step), than the last phase has lasted."""
-    most = float(past.u[-1] - past.u[0])
-    if ahead <= most:
+    if ahead <= past.furthest:
         return None
-    return Reason("forecast-far", {"first": found.phases[-1].first, "until": past.step(most)})
+    until = past.step(past.furthest)
+    return Reason("forecast-far", {"first": found.phases[-1].first, "until": until})
 
 
 def _schedule(lr: Array | None) -> Reason | None:
@@ -155,6 +154,11 @@ class Past:
     shift: float
     """exp(u) less this is a step: counts that begin at zero are told one later."""
 
+    @property
+    def furthest(self) -> float:
+        """No further ahead, in ln(step), than the last phase has lasted, and than two doublings."""
+        return min(float(self.u[-1] - self.u[0]), FURTHEST)
+
     def horizon(self, at: float) -> float:
         """How far step ``at`` lies ahead, in ln(step)."""
         return math.log((at + self.shift) / (self.now + self.shift))
@@ -188,7 +192,9 @@ class Past:
         """
         u, v = self.u, self.v
         last = int(np.searchsorted(u, u[-1] - ahead, side="right"))
-        for i in np.unique(np.linspace(2, max(2, min(last, len(u) - 2)), ORIGINS).astype(int)):
+        last = max(2, min(last, len(u) - 2))
+        first = min(max(2, int(np.searchsorted(u, u[-1] - RECENT * ahead))), last)
+        for i in np.unique(np.linspace(first, last, ORIGINS).astype(int)):
             j = max(i + 1, int(np.searchsorted(u, u[i] + ahead, side="right")) - 1)
             if j < len(u) and u[i] - u[0] >= ahead and u[j] > u[i]:
                 gone = float(u[j] - u[i])
@@ -225,4 +231,6 @@ def _one(u: Array, v: Array, ahead: float, power: float) -> float:
     middle = basis.mean()
     off = basis - middle
     spread = float(off @ off)
-    return float(v.mean()) + (float(off @ (v - v.mean())) / spread * (then - middle) if spread else 0)
+    return float(v.mean()) + (
+        float(off @ (v - v.mean())) / spread * (then - middle) if spread else 0
+    )

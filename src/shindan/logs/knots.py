@@ -6,12 +6,13 @@ move helps; a knot must be worth its price.
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shindan.logs.noise import off_line
-from shindan.logs.phases import Piece
+from shindan.logs.pieces import Piece
 
 Array = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def pieces_of_table(u: Array, y: Array) -> list[Piece]:
             low=float(bounds[i + 1][0]),
             high=float(bounds[i + 1][1]),
         )
-        for i, (a, b) in enumerate(zip(ends, ends[1:], strict=False))
+        for i, (a, b) in enumerate(pairwise(ends))
     ]
 
 
@@ -79,7 +80,7 @@ def _moved(u: Array, y: Array, knots: list[int]) -> tuple[list[int], float]:
 def _basis(u: Array, knots: list[int]) -> Array:
     """(n, pieces + 1): a level, and how far each point has come on each piece."""
     ends = [u[0], *(u[k] for k in knots), u[-1]]
-    way = [np.clip(u, a, b) - a for a, b in zip(ends, ends[1:], strict=False)]
+    way = [np.clip(u, a, b) - a for a, b in pairwise(ends)]
     return np.column_stack([np.ones(len(u)), *way])
 
 

@@ -8,12 +8,14 @@ a table of a few evaluations does by ``logs/knots.py``; here the pieces become p
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shindan.core.evidence.phases import Phase, PhaseKind, Phases
+from shindan.logs.cuts import pieces_of_series, shortened
+from shindan.logs.knots import pieces_of_table
+from shindan.logs.pieces import Piece
 
 Array = NDArray[np.float64]
 
@@ -33,29 +35,11 @@ FASTER = 2.0
 """A fall that becomes this much steeper, beyond both intervals, is a phase of its own."""
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A straight piece of the curve: points ``begin`` to ``end`` (exclusive), fitted levels at its
-    ends, and the slope over u = ln step with its 95 % interval.
-    """
-
-    begin: int
-    end: int
-    start: float
-    stop: float
-    slope: float
-    low: float
-    high: float
-
-
 def phases(name: str, unit: str, x: Array, y: Array) -> Phases | None:
     """The phases of a series; ``x`` (n,) steps, ``y`` (n,) values.
 
     None when fewer than FEWEST values are finite, or all stand at one step.
     """
-    from shindan.logs.cuts import pieces_of_series, shortened
-    from shindan.logs.knots import pieces_of_table
-
     finite = np.isfinite(y) & np.isfinite(x)
     order = np.argsort(x[finite], kind="stable")
     x, y = x[finite][order], y[finite][order]
@@ -72,9 +56,9 @@ def phases(name: str, unit: str, x: Array, y: Array) -> Phases | None:
 def log_time(x: Array) -> Array:
     """ln of the step; a count that begins at zero begins one step later."""
     if x[0] > 0:
-        return np.log(x)
+        return np.asarray(np.log(x))
     steps = np.diff(x)
-    return np.log(x - x[0] + float(np.median(steps[steps > 0])))
+    return np.asarray(np.log(x - x[0] + float(np.median(steps[steps > 0]))))
 
 
 def _alike(pieces: Sequence[Piece]) -> list[tuple[PhaseKind, list[Piece]]]:
@@ -104,7 +88,7 @@ def _kinds(pieces: Sequence[Piece]) -> list[PhaseKind]:
 
 
 def _may_be(piece: Piece, other: Piece) -> bool:
-    """May it do what its neighbour does: in slope, as far as can be told, and in where it gets to?"""
+    """May it do what its neighbour does, by its slope as far as can be told, and by its end?"""
     if abs(piece.slope - other.slope) > _half(piece):
         return False
     return other.slope > 0 or piece.stop <= piece.start + FLAT * abs(piece.start)
@@ -137,7 +121,9 @@ def _phase(parts: Sequence[Piece], kind: PhaseKind, x: Array, u: Array) -> Phase
     a, b = parts[0].begin, parts[-1].end
     times = np.array([u[p.end - 1] - u[max(p.begin - 1, 0)] for p in parts])
     share = times / times.sum() * math.log(2)
-    slope, low, high = (float(share @ [getattr(p, n) for p in parts]) for n in ("slope", "low", "high"))
+    slope, low, high = (
+        float(share @ [getattr(p, n) for p in parts]) for n in ("slope", "low", "high")
+    )
     return Phase(
         kind, float(x[a]), float(x[b - 1]), b - a, parts[0].start, parts[-1].stop, slope, low, high
     )

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shindan.core.evidence.phases import Window
-from shindan.logs.series import FEWEST, slope
+from shindan.logs.trends import FEWEST, slope
 
 Array = NDArray[np.float64]
 

@@ -8,6 +8,7 @@ from shindan.core.evidence.trend import Slope
 from shindan.core.reason import Reason
 
 PhaseKind = Literal["falling", "plateau", "rising"]
+Answer = Literal["already", "yes", "no", "open"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Reach:
     """
 
     target: float
-    answer: Literal["already", "yes", "no", "open"]
+    answer: Answer
     until: float
     first: float | None = None
     last: float | None = None
