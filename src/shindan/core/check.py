@@ -6,7 +6,7 @@ be judged from several kinds of evidence (a watched run, a log): ``also`` adds a
 """
 
 import types
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Union, get_args, get_origin, get_type_hints
 
@@ -23,6 +23,18 @@ class Edit:
     script: str
     old: str
     new: str
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A fault of a log: from row ``first`` on, columns of a healthy log (``tests/logs``) differ.
+
+    A value is what stands in every such row; a pair (a, b) runs straight from a to b.
+    """
+
+    log: str
+    first: int
+    values: Mapping[str, float | str | tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,7 @@ class Check:
     explains: tuple[str, ...]
     subsumes: tuple[str, ...]
     faults: tuple[Edit, ...]
+    logs: tuple[Rewrite, ...]
     preview: bool
     module: str
     alternatives: list[Alternative] = field(default_factory=list)
@@ -91,13 +104,15 @@ def check(
     explains: tuple[str, ...] = (),
     subsumes: tuple[str, ...] = (),
     fault: Edit | tuple[Edit, ...] = (),
+    log: Rewrite | tuple[Rewrite, ...] = (),
     preview: bool = False,
 ) -> Callable[[Judge], Check]:
     """Register a judging function as the check ``id``.
 
     ``explains`` lists the symptom ids this cause can explain; ``subsumes`` the ids of findings
     that are only its consequences (dropped when this one is found); ``fault`` the one-hunk edits
-    of patients on which it must fire (a check without any stays ``preview``: not reported).
+    of patients on which it must fire, ``log`` the same for healthy logs (a check without any
+    stays ``preview``: not reported).
     """
 
     def wrap(judge: Judge) -> Check:
@@ -110,6 +125,7 @@ def check(
             explains=explains,
             subsumes=subsumes,
             faults=(fault,) if isinstance(fault, Edit) else fault,
+            logs=(log,) if isinstance(log, Rewrite) else log,
             preview=preview,
             module=judge.__module__,
             alternatives=[_alternative(judge)],

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +130,7 @@ def _surviving(x: Numbers, index: NDArray[np.int64]) -> NDArray[np.int64]:
     step = float(np.median(moves[moves > 0])) if (moves > 0).any() else 0.0
     anew = np.flatnonzero((moves < 0) & (at[1:] <= at[0] + step)) + 1
     edges = [0, *anew.tolist(), len(at)]
-    start, end = max(zip(edges, edges[1:], strict=False), key=lambda e: e[1] - e[0])
+    start, end = max(pairwise(edges), key=lambda e: e[1] - e[0])
     part = at[start:end]
     later = np.append(np.minimum.accumulate(part[::-1])[::-1][1:], np.inf)
     return np.asarray(np.flatnonzero(part < later) + start)

@@ -1,5 +1,6 @@
 """From a log's table to evidence: what its numbers do, as frozen records."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from shindan.logs.finite import finite
 from shindan.logs.norms import clip, controller, scale
 from shindan.logs.rates import rates
 from shindan.logs.roles import Roles, infer, normal
-from shindan.logs.trends import FEWEST, Array, Told, jump, rise, trend
 from shindan.logs.table import LogTable, Numbers
+from shindan.logs.trends import FEWEST, Array, Told, jump, rise, trend
 
 DRAWN = 2000
 """Points of a series that are kept to be drawn."""
@@ -132,7 +133,7 @@ def _trend(table: LogTable, roles: Roles, way: Axis, columns: LogColumns) -> Los
     lr = lr[np.isfinite(lr)]
     peak = float(lr.max()) if len(lr) else 0.0
     told = Told(
-        lr_left=float(lr[-1]) / peak if peak > 0 else 1.0,
+        lr_left=float(lr[-1]) / peak if peak > 0 else math.nan,
         jumps=tuple(_jumps(table, roles, way)),
         rise=_rise(table, roles, way, x[good], y[good]),
         updates=way.progress.updates,

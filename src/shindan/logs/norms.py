@@ -1,5 +1,7 @@
 """Gradient norms against their limit, the loss scale, and controllers fed by norms."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from shindan.core.evidence.logs import LogClip, LogController, LogScale
@@ -108,7 +110,7 @@ def controller(table: LogTable, roles: Roles, way: Axis) -> LogController | Reas
         state=state,
         share=words.count(state) / len(words),
         states=len(set(words)),
-        changes=sum(a != b for a, b in zip(words, words[1:], strict=False)),
+        changes=sum(a != b for a, b in pairwise(words)),
         window=WINDOW,
         windows=len(spread),
         beyond=int((spread > EMERGENCY).sum()),

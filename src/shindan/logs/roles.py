@@ -131,9 +131,9 @@ def refuse_unknown(tables: Sequence[LogTable], asked: Mapping[str, str]) -> None
         known = sorted({c for t in tables for c in (*t.columns, *t.words)})
         if column not in known:
             near = difflib.get_close_matches(column, known, n=1, cutoff=0.5)
-            key = "no-column-but" if near else "no-column"
-            shown = ", ".join(known[:20])
-            raise ShindanError(key, column=column, nearest=near[0] if near else "", known=shown)
+            if near:
+                raise ShindanError("no-column-but", column=column, nearest=near[0])
+            raise ShindanError("no-column", column=column, known=", ".join(known[:20]))
 
 
 def setting(table: LogTable, what: str) -> tuple[str, float] | None:
@@ -202,9 +202,12 @@ def _agree(table: LogTable, found: dict[str, str], why: dict[str, Why]) -> None:
     for loss, ppl in (("loss", "ppl"), ("validation", "validation_ppl")):
         if ppl in found and loss not in found:
             found[loss], why[loss] = found[ppl], "derived"
-        elif ppl in found and why[loss] != "set":
-            if _is_exponential(table.columns[found[loss]], table.columns[found[ppl]]):
-                why[loss] = why[ppl] = "behaves"
+        elif (
+            ppl in found
+            and why[loss] != "set"
+            and _is_exponential(table.columns[found[loss]], table.columns[found[ppl]])
+        ):
+            why[loss] = why[ppl] = "behaves"
     if found.get("update") == found.get("step"):
         found.pop("update", None)
 

@@ -60,7 +60,7 @@ def trend(name: str, x: Array, y: Array, told: Told) -> LossTrend | None:
     unsettled = blocks[0] - min(blocks) < 2 * RESOLVED * abs(blocks[0])
     rising = _third(y, -1) > min(_third(y, 0), _third(y, 1))
     quarter = len(y) * 3 // 4
-    falling = told.lr_left > 0.5 and y[quarter:].mean() < y[:quarter].mean()
+    falling = not told.lr_left <= 0.5 and y[quarter:].mean() < y[:quarter].mean()
     return LossTrend(
         series=name,
         updates=len(y) if told.updates is None else told.updates,

@@ -34,8 +34,8 @@ class View:
     """A document and what there is to show beside it.
 
     ``evidence`` is by its type, and may be empty; ``sources`` holds the lines of the files that
-    findings name (see :func:`read_sources`); ``root`` is the folder places are told relative to; ``logs``
-    is the evidence of each subject, where these are logs.
+    findings name (see :func:`read_sources`); ``root`` is the folder places are told relative to;
+    ``logs`` is the evidence of each subject, where these are logs.
     """
 
     document: Document
@@ -74,7 +74,7 @@ class View:
 
 
 def read_sources(document: Document, root: str | Path = ".") -> dict[str, tuple[str, ...]]:
-    """The lines of every file the findings name; files that cannot be read, or are large, are left out."""
+    """The lines of the files the findings name; those too large or unreadable are left out."""
     found: dict[str, tuple[str, ...]] = {}
     for file in {f.where.file for f in document.findings if f.where.file is not None}:
         try:

@@ -9,6 +9,7 @@ validation by half of the rise at least.
 from collections.abc import Iterator
 
 from shindan.core.check import Edit, check
+from shindan.core.evidence.logs import LogProgress
 from shindan.core.evidence.trend import LossTrend, Rise
 from shindan.core.example import Example
 from shindan.core.finding import Finding
@@ -30,7 +31,7 @@ GRAVE = 0.5
         new="self.encode(kept)[:480].repeat(75)",
     ),
 )
-def CHECK(trend: LossTrend) -> Iterator[Finding]:
+def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
     """Validation turned while training went on."""
     rise = trend.rise
     if rise is None or rise.points_after < 2:
@@ -48,6 +49,7 @@ def CHECK(trend: LossTrend) -> Iterator[Finding]:
             "train_fall": fallen,
         },
         severity="major" if risen > GRAVE * max(gained, MARGIN) else None,
+        variant="log" if progress is not None else "",
     )
 
 

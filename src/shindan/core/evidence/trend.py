@@ -73,9 +73,9 @@ class LossTrend(Evidence):
     not); ``tail`` is over the last third, ``quarter`` over the last quarter; ``above`` is the
     share of the last third's values beyond the 95th percentile of the better third before it.
     ``needed`` further updates would bring the interval of the whole change within ``RESOLVED``
-    of the start. ``lr_left`` is the last learning rate as a share of the largest. A log may hold
-    fewer ``points`` than its run made ``updates``; then spikes last so many points, and places
-    are told on the log's own axis.
+    of the start. ``lr_left`` is the last learning rate as a share of the largest (NaN: unknown).
+    A log may hold fewer ``points`` than its run made ``updates``; then spikes last so many points,
+    and places are told on the log's own axis.
     """
 
     series: str
