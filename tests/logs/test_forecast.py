@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from shindan.core.evidence.phases import Forecast, Reach
-from shindan.core.reason import Reason
+from shindan.core.evidence.phases import Forecast
 from shindan.logs.forecast import forecast, reach
 from shindan.logs.phases import log_time, phases
 from tests.logs.tables import Array, at_hand, noise, steps, table
@@ -75,16 +74,16 @@ def test_when_it_will_pass_a_value() -> None:
     found = phases("loss", "update", t, y)
     assert found is not None
     will = reach(found, t, y, 2 + 6 * 1200**-0.3)
-    assert isinstance(will, Reach)
     assert will.answer == "yes"
     assert will.first is not None
     assert will.last is not None
     assert 1000 < will.first <= 1200 <= will.last < 1500
     for target, answer in ((3.5, "already"), (0.5, "no"), (2.6, "open")):
         told = reach(found, t, y, target)
-        assert isinstance(told, Reach)
         assert told.answer == answer
-    assert isinstance(reach(found, t, np.where(t == 1000, math.inf, y), 2.0), Reason)
+    refused = reach(found, t, np.where(t == 1000, math.inf, y), 2.0).refusal
+    assert refused is not None
+    assert refused.key == "forecast-not-finite"
 
 
 def test_the_hidden_last_third_of_logs_at_hand() -> None:

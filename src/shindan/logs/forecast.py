@@ -71,14 +71,14 @@ def forecast(found: Phases, x: Array, y: Array, at: float, lr: Array | None = No
 
 def reach(
     found: Phases, x: Array, y: Array, target: float, lr: Array | None = None
-) -> Reach | Reason:
+) -> Reach:
     """When the series falls to ``target``, as far as this log allows to say."""
     past, refusal = _past(found, x, y, lr)
     if refusal is not None:
-        return refusal
+        return Reach(found.name, target, "open", past.now, refusal=refusal)
     most = past.furthest
     if past.level(0) <= target:
-        return Reach(target, "already", past.now)
+        return Reach(found.name, target, "already", past.now)
     first = last = None
     for ahead in np.geomspace(most / 50, most, LOOKS):
         value, errors = past.continued(ahead)
@@ -88,7 +88,7 @@ def reach(
         if last is None and value + width <= target:
             last = past.step(ahead)
     answer: Answer = "yes" if last is not None else "open" if first is not None else "no"
-    return Reach(target, answer, past.step(most), first, last)
+    return Reach(found.name, target, answer, past.step(most), first, last)
 
 
 def _past(found: Phases, x: Array, y: Array, lr: Array | None) -> tuple["Past", Reason | None]:
@@ -103,33 +103,34 @@ def _past(found: Phases, x: Array, y: Array, lr: Array | None) -> tuple["Past", 
     edges = equal_and_ratio(len(u))
     sizes = np.diff(edges)
     u, v = (np.add.reduceat(a, edges[:-1]) / sizes for a in (u, v))
-    past = Past(u, v, now, shift)
+    past, named = Past(u, v, now, shift), {"name": found.name}
     if not math.isfinite(y[-1]):
-        return past, Reason("forecast-not-finite")
+        return past, Reason("forecast-not-finite", named)
     if len(past.u) < FEWEST // 2:
-        return past, Reason("forecast-short", {"points": len(past.u)})
+        return past, Reason("forecast-short", {**named, "points": len(past.u)})
     if found.phases[-1].kind == "rising":
-        return past, Reason("forecast-rising", {"first": found.phases[-1].first})
-    return past, _schedule(lr)
+        return past, Reason("forecast-rising", {**named, "first": found.phases[-1].first})
+    return past, _schedule(found.name, lr)
 
 
 def _too_far(found: Phases, past: "Past", ahead: float) -> Reason | None:
     if ahead <= past.furthest:
         return None
     until = past.step(past.furthest)
-    return Reason("forecast-far", {"first": found.phases[-1].first, "until": until})
+    first = found.phases[-1].first
+    return Reason("forecast-far", {"name": found.name, "first": first, "until": until})
 
 
-def _schedule(lr: Array | None) -> Reason | None:
+def _schedule(name: str, lr: Array | None) -> Reason | None:
     """A learning rate on its way bends the curve, by how much the log's past cannot tell."""
     known = lr[np.isfinite(lr)] if lr is not None else np.zeros(0)
     if len(known) < FEWEST or known.max() <= 0:
         return None
     left = float(known[-1] / known.max())
     if left < DECAYED:
-        return Reason("forecast-decaying", {"left": left})
+        return Reason("forecast-decaying", {"name": name, "left": left})
     if known[-1] > WARMING * known[3 * len(known) // 4]:
-        return Reason("forecast-warming")
+        return Reason("forecast-warming", {"name": name})
     return None
 
 
@@ -193,7 +194,8 @@ class Past:
         u, v = self.u, self.v
         last = int(np.searchsorted(u, u[-1] - ahead, side="right"))
         last = max(2, min(last, len(u) - 2))
-        first = min(max(2, int(np.searchsorted(u, u[-1] - RECENT * ahead))), last)
+        recent = int(np.searchsorted(u, u[-1] - RECENT * ahead))
+        first = max(2, min(recent, last - ORIGINS))
         for i in np.unique(np.linspace(first, last, ORIGINS).astype(int)):
             j = max(i + 1, int(np.searchsorted(u, u[i] + ahead, side="right")) - 1)
             if j < len(u) and u[i] - u[0] >= ahead and u[j] > u[i]:

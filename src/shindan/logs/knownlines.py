@@ -26,8 +26,9 @@ WELL_KNOWN = {
 NEAR = 0.02
 """As symptom/at-uniform-line: within 2 % of a line that is given ..."""
 NEARER = 0.005
-"""... and within half a percent of one that is only guessed: ln 65 to ln 256000 then leave a
-share of 1 in 8 of all losses between 4 and 12.5 to chance, so the log must begin there too."""
+"""... and within half a percent of one that is only guessed. These lines cover an eighth of all
+losses between 4 and 12.5, so a guess is told only of a log that never left the line; and a healthy
+run may begin above its own ln V, at another's."""
 
 
 def at_lines(
@@ -43,7 +44,7 @@ def at_lines(
             continue
         sizes = _sizes(level, vocabularies, NEAR)
         guessed = not sizes and not vocabularies
-        if guessed and phase is found.phases[0]:
+        if guessed and len(found.phases) == 1:
             sizes = _sizes(level, tuple(WELL_KNOWN), NEARER)
         if sizes:
             at = math.log(sizes[0])

@@ -124,6 +124,7 @@ def _phase(parts: Sequence[Piece], kind: PhaseKind, x: Array, u: Array) -> Phase
     slope, low, high = (
         float(share @ [getattr(p, n) for p in parts]) for n in ("slope", "low", "high")
     )
-    return Phase(
-        kind, float(x[a]), float(x[b - 1]), b - a, parts[0].start, parts[-1].stop, slope, low, high
-    )
+    start, end = parts[0].start, parts[-1].stop
+    if kind != "plateau" and (end > start) != (kind == "rising"):
+        kind = "plateau"  # it leapt the other way in between
+    return Phase(kind, float(x[a]), float(x[b - 1]), b - a, start, end, slope, low, high)

@@ -17,14 +17,19 @@ SURE = (1.96 + 0.84) / 1.96
 """The interval must be so much smaller than the fall for four of five such windows to show it."""
 
 
-def window(name: str, unit: str, x: Array, y: Array) -> Window | None:
-    """Judge the series ``y`` (n,) at steps ``x`` (n,); None below FEWEST finite values."""
+def window(
+    name: str, unit: str, x: Array, y: Array, per_update: float = 1.0
+) -> Window | None:
+    """Judge the series ``y`` (n,) at steps ``x`` (n,); None below FEWEST finite values.
+
+    ``per_update`` steps make one update.
+    """
     finite = np.isfinite(y) & np.isfinite(x)
     x, y = x[finite], y[finite]
     if len(y) < FEWEST or x[0] == x[-1]:
         return None
     line, span, level = slope(x, y), float(x[-1] - x[0]), float(y.mean())
-    visible = FALL / PER * abs(level)
+    visible = FALL / PER / per_update * abs(level)
     # half the interval of the change goes with n^-1/2, what is to be seen with n
     half = (line.high - line.low) / 2
     enough = (SURE * half * span**0.5 / visible) ** (2 / 3) if visible else span

@@ -32,7 +32,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Phases(Evidence):
+class Phases:
     """The phases of the series ``name`` in order of time; ``unit`` is what its steps count."""
 
     name: str
@@ -42,12 +42,17 @@ class Phases(Evidence):
 
     @property
     def ways_out(self) -> tuple[tuple[Phase, Phase], ...]:
-        """Each plateau or slow fall, with the steeper fall that ended it: learning that began late.
+        """Each plateau or slow fall, with the fall, twice as steep or more, that ended it.
 
-        A power law only ever slows down.
+        A power law only ever slows down: there the model learnt something new, or something else
+        changed.
         """
         pairs = zip(self.phases, self.phases[1:], strict=False)
-        return tuple((a, b) for a, b in pairs if b.kind == "falling" and a.kind != "rising")
+        return tuple(
+            (a, b)
+            for a, b in pairs
+            if b.kind == "falling" and a.kind != "rising" and b.doubling < 2 * min(a.doubling, 0.0)
+        )
 
 
 @dataclass(frozen=True)
@@ -55,18 +60,21 @@ class Reach:
     """When the forecast passes ``target``: ``already``, ``yes``, ``no`` or ``open``.
 
     ``first`` and ``last`` are steps: the lower end of the interval passes it first, the upper end
-    last (None: not within ``until``, the furthest step this log allows to forecast).
+    last (None: not within ``until``, the furthest step this log allows to forecast). With
+    ``refusal`` there is no answer.
     """
 
+    name: str
     target: float
     answer: Answer
     until: float
     first: float | None = None
     last: float | None = None
+    refusal: Reason | None = None
 
 
 @dataclass(frozen=True)
-class Forecast(Evidence):
+class Forecast:
     """Where the series ``name`` will be at step ``at``; ``now`` and ``level`` are where it is.
 
     ``low`` to ``high`` should hold the truth ``wanted`` of the time. Its width comes from the
@@ -86,7 +94,6 @@ class Forecast(Evidence):
     wanted: float = 0.9
     origins: int = 0
     held: float = float("nan")
-    reach: Reach | None = None
     refusal: Reason | None = None
 
 
@@ -116,7 +123,7 @@ class Window(Evidence):
 
 
 @dataclass(frozen=True)
-class AtLine(Evidence):
+class AtLine:
     """A stretch in which the series ``name`` stands at the loss of a model that knows little.
 
     ``line`` is ``uniform`` (ln of a vocabulary) or ``unigram``, ``at`` its nats, ``level`` those
@@ -137,3 +144,16 @@ class AtLine(Evidence):
     given: bool = True
     begins: bool = False
     ends: bool = False
+
+
+@dataclass(frozen=True)
+class Course(Evidence):
+    """What the losses of a log went through: training, then validation, where there are such.
+
+    ``forecasts`` and ``reaches`` answer what was asked; of what cannot be answered the reason.
+    """
+
+    series: tuple[Phases, ...]
+    stands: tuple[AtLine, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
+    reaches: tuple[Reach, ...] = ()
