@@ -109,12 +109,24 @@ class Pair(Evidence):
     meetings: tuple[Meeting, ...] = ()
     differ: tuple[str, ...] = ()
     """Settings known on both sides and different there, as ``batch 512 / 32``."""
+    per_byte: bool = False
+    """Levels are in bits per byte, since their tokens differ; else in nats per token."""
     rerun: str = ""
     """The second run's settings changed so that only one thing differs, or a command."""
 
     def meeting(self, axis: Axis) -> Meeting | None:
         """Where both had spent the same of that."""
         return next((m for m in self.meetings if m.axis == axis), None)
+
+
+    @property
+    def alike(self) -> tuple[Quoted, Quoted] | None:
+        """Both losses read the same way, the finest that both logs allow."""
+        for one in self.a.readings:
+            for other in self.b.readings:
+                if (one.over, one.of) == (other.over, other.of):
+                    return one, other
+        return None
 
 
 @dataclass(frozen=True)
