@@ -24,7 +24,7 @@ from typing import Any
 HEADING = re.compile(r" = .* = $")
 BERT = ["bert-mlm", "size=base", "model.attention_dropout=0", "length=512", "batch_size=64",
         "precision=bf16"]  # fmt: skip
-GPT = ["causal-mix", "size=124m", "accumulation=1", "evaluation_rows=8"]
+GPT = ["causal-mix", "size=124m", "evaluation_rows=8"]
 OURS = {
     "BERT, ours, packed, compiled": [*BERT, "pack=true", "compile=true"],
     "BERT, ours, padded, compiled": [*BERT, "compile=true"],
@@ -35,6 +35,7 @@ OURS = {
 HF = {
     "BERT, HF Trainer, eager": ("bert", False),
     "BERT, HF Trainer, compiled": ("bert", True),
+    "GPT-2, HF Trainer, eager": ("gpt2", False),
     "GPT-2, HF Trainer, compiled": ("gpt2", True),
 }
 
@@ -170,7 +171,7 @@ def gpt2(texts: list[str], asked: argparse.Namespace, tf: Any) -> tuple[Any, ...
     config = tf.GPT2Config(
         vocab_size=50304, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, use_cache=False
     )
-    return rows, tf.GPT2LMHeadModel(config), tf.default_data_collator, 32
+    return rows, tf.GPT2LMHeadModel(config), tf.default_data_collator, 64
 
 
 if __name__ == "__main__":

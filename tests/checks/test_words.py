@@ -15,8 +15,8 @@ from shindan.report.words import sheet
 from .test_every_check import examples
 
 NAMES = {
-    "after", "before", "column", "dtype", "embedding", "error", "evaluation", "first", "format", "head",
-    "hints", "how",
+    "after", "before", "column", "dtype", "embedding", "error", "evaluation", "first", "format",
+    "head", "hints", "how",
     "key", "kind", "loss", "mask", "model", "module", "name", "names", "operation", "optimizer",
     "option", "prefix_given", "prefix_wanted", "relation", "root", "sampler", "scheduler",
     "setting", "shape", "state", "table", "teacher", "text", "train", "weight",

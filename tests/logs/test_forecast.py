@@ -8,7 +8,7 @@ import pytest
 from shindan.core.evidence.phases import Forecast
 from shindan.logs.forecast import forecast, reach
 from shindan.logs.phases import log_time, phases
-from tests.logs.tables import Array, at_hand, noise, steps, table
+from tests.logs.curves import Array, at_hand, noise, steps, table
 from tests.reference.real import real
 
 

@@ -8,7 +8,7 @@ import pytest
 from shindan.core.evidence.phases import Phases
 from shindan.logs.knots import pieces_of_table
 from shindan.logs.phases import phases
-from tests.logs.tables import Array, noise, records, steps, table
+from tests.logs.curves import Array, noise, records, steps, table
 from tests.reference.real import real
 
 

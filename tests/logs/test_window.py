@@ -8,7 +8,7 @@ import pytest
 from shindan.logs.knownlines import at_lines
 from shindan.logs.phases import phases
 from shindan.logs.window import window
-from tests.logs.tables import noise, records, steps, table
+from tests.logs.curves import noise, records, steps, table
 from tests.reference.real import real
 
 

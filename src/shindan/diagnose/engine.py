@@ -7,7 +7,7 @@ from shindan.core.check import Alternative, Check
 from shindan.core.document import Document, Verdict
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.curve import Curve
-from shindan.core.evidence.logs import READ, LogProgress
+from shindan.core.evidence.logs import READ, LogFinite, LogProgress
 from shindan.core.finding import (
     CONFIDENCE,
     KINDS,
@@ -118,8 +118,8 @@ def _verdict(findings: Sequence[Diagnosed], evidence: Gathered) -> Verdict:
 
 
 def _seen(evidence: Gathered) -> int:
-    """Updates of a run, or rows with a loss of a log."""
-    curve, progress = evidence.get(Curve), evidence.get(LogProgress)
+    """Updates of a run, or losses of a log."""
+    curve, finite = evidence.get(Curve), evidence.get(LogFinite)
     if isinstance(curve, Curve):
         return curve.total_updates
-    return progress.rows if isinstance(progress, LogProgress) else 0
+    return finite.of if isinstance(finite, LogFinite) else 0

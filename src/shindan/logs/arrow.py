@@ -174,9 +174,30 @@ def _as_numbers(column: Any) -> tuple[Numbers, Present | None]:
         column = column.cast(pa.uint8()).cast(pa.float64())
     else:
         column = column.cast(pa.float64(), safe=False)
-    present = None if not column.null_count else column.is_valid().to_numpy()
-    values = column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(False)
-    return np.asarray(values, np.float64), present
+    return doubles(column)
+
+
+def doubles(column: Any) -> tuple[Numbers, Present | None]:
+    """A column of doubles out of Arrow's buffers (its own ``to_numpy`` would import pandas)."""
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = [
+        np.frombuffer(chunk.buffers()[1], np.float64, len(chunk), 8 * chunk.offset)
+        for chunk in chunks
+        if len(chunk)
+    ]
+    values = np.concatenate(parts) if parts else np.zeros(0)
+    if not column.null_count:
+        return values, None
+    present = np.concatenate([truths(pc.is_valid(chunk)) for chunk in chunks])
+    values[~present] = np.nan
+    return values, present
+
+
+def truths(chunk: Any) -> Present:
+    """An Arrow array of truth values without nulls."""
+    bits = np.frombuffer(chunk.buffers()[1], np.uint8)
+    whole = np.unpackbits(bits, bitorder="little")
+    return whole[chunk.offset : chunk.offset + len(chunk)].astype(np.bool_)
 
 
 def _flattened(table: Any) -> Iterator[tuple[str, Any]]:

@@ -16,6 +16,9 @@ Mask = NDArray[np.bool_]
 
 REGULAR = 0.9
 """Share of equal distances from which a log is regular enough to miss rows in it."""
+RECORDS = {"hf-trainer-state", "json", "phase8", "tensorboard", "wandb", "mlflow-sqlite",
+    "mlflow-files", "trackio", "shindan-record"}  # fmt: skip
+"""Formats whose rows are numbered by records."""
 RETURNS = 20
 """Returns that are told one by one."""
 
@@ -56,8 +59,9 @@ def axis(table: LogTable, roles: Roles) -> Axis:
 
 
 def place(table: LogTable, row: int) -> Where:
-    """The row's line in the file."""
-    line = None if table.lines is None else int(table.lines[row])
+    """The row's line in the file; of a file without lines, or of many rows a line, the file."""
+    by_line = table.lines is not None and table.format not in RECORDS
+    line = int(table.lines[row]) if by_line and table.lines is not None else None
     return Where(str(table.path), line if line and line > 0 else None)
 
 
@@ -71,7 +75,8 @@ def _positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
         if values is None or not needed.any():
             continue
         there = values[needed]
-        if np.isfinite(there).mean() < 0.5 or len(np.unique(there[np.isfinite(there)])) < 2:
+        there = there[np.isfinite(there)]
+        if len(there) < 0.5 * needed.sum() or there.min() == there.max():
             continue
         if unit == "step":
             values = _joined(table, roles, values)

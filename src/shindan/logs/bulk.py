@@ -1,6 +1,8 @@
 """Many lines of few templates at once: Arrow's RE2 takes the numbers out, no object per line."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -8,47 +10,47 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from shindan.logs.template import Field, Template, pattern
+from shindan.logs.arrow import doubles, truths
+from shindan.logs.numerals import moment
+from shindan.logs.template import Field, Template, pattern, plain
 
 _Parts = tuple[Template, NDArray[np.int64], NDArray[np.float64]]
-_LEAST = 100
-"""Lines of a template in the first piece from which it is worth a pass over every other."""
+_ZONED = r"(?:Z|[-+]\d\d:?\d\d)$"
+_ODD = r"^[-+]?\.|^\+|\.$|\.[eE]"
+"""Numbers that Arrow does not read: ``.5``, ``+1``, ``1.``."""
 
 
 class Bulk:
-    """Templates learnt on the first piece, matched on the following ones."""
+    """Templates learnt from the first lines, and from what they left over, matched in bulk."""
 
     def __init__(self) -> None:
-        self.ready = False
-        self._templates: list[tuple[Template, str]] = []
+        self._templates: dict[tuple[str, ...], tuple[Template, str]] = {}
         self._blocks: list[_Parts] = []
 
     def learn(self, commonest: Iterable[Template]) -> None:
-        """Match these from now on, the commonest first."""
-        self._templates = [(made, pattern(made)) for made in commonest]
-        self.ready = True
+        """Match these too from now on."""
+        for made in commonest:
+            self._templates.setdefault((*made.literals, *made.tokens), (made, pattern(made)))
 
-    def left_over(self, piece: bytes, at: int) -> Iterator[tuple[int, str]]:
+    def left_over(self, piece: bytes, at: int) -> list[tuple[int, str]]:
         """The lines that no template matched, with their numbers (the piece begins after line
         ``at``); the others are kept as arrays."""
-        if not self._templates:
-            for index, line in enumerate(piece.decode("utf-8", "replace").split("\n")):
-                if line:
-                    yield at + index + 1, line
-            return
         lines = _lines(piece)
         numbers = np.arange(at + 1, at + 1 + len(lines), dtype=np.int64)
-        for made, form in self._templates:
+        for made, form in self._templates.values():
             if not len(lines):
                 break
-            hit = pc.match_substring_regex(lines, form).to_numpy(zero_copy_only=False)
-            if hit.any():
-                values = _values(lines.filter(pa.array(hit)), made, form)
-                self._blocks.append((made, numbers[hit], values))
-                lines, numbers = lines.filter(pa.array(~hit)), numbers[~hit]
-        for number, line in zip(numbers.tolist(), lines.to_pylist(), strict=True):
-            if line:
-                yield number, line
+            hit = pc.match_substring_regex(lines, form)
+            mask = truths(hit)
+            if mask.any():
+                matched = lines if mask.all() else lines.filter(hit)
+                self._blocks.append((made, numbers[mask], _values(matched, made, form)))
+                lines, numbers = lines.filter(pc.invert(hit)), numbers[~mask]
+        return [
+            (number, line)
+            for number, line in zip(numbers.tolist(), lines.to_pylist(), strict=True)
+            if line
+        ]
 
     def blocks(self) -> Sequence[_Parts]:
         """What was matched: template, line numbers [n], values [n, fields]."""
@@ -78,22 +80,41 @@ def _lines(piece: bytes) -> Any:
 
 
 def _values(lines: Any, made: Template, form: str) -> NDArray[np.float64]:
+    """The numbers of matching lines, [lines, fields]; a share of the lines a thread."""
+    share = max(len(lines) // (os.cpu_count() or 1), 1000)
+    shares = [lines.slice(at, share) for at in range(0, len(lines), share)]
+    if len(shares) == 1:
+        return _extracted(lines, made, form)
+    with ThreadPoolExecutor(len(shares)) as threads:
+        return np.concatenate(list(threads.map(lambda s: _extracted(s, made, form), shares)))
+
+
+def _extracted(lines: Any, made: Template, form: str) -> NDArray[np.float64]:
     groups = pc.extract_regex(lines, form)
-    columns = [_column(groups.field(f"g{one.index}"), one) for one in made.fields]
-    return np.column_stack(columns)
+    return np.column_stack([_column(groups.field(f"g{one.index}"), one) for one in made.fields])
 
 
 def _column(words: Any, one: Field) -> NDArray[np.float64]:
-    if one.column == "timestamp" or one.read.__name__ != "number":
+    if one.read is moment and not pc.any(pc.match_substring_regex(words, _ZONED)).as_py():
+        return _moments(words)
+    if one.read is not plain:
         coded = words.dictionary_encode()
         read = [one.read(word) for word in coded.dictionary.to_pylist()]
-        return _array(pa.array(read, pa.float64()).take(coded.indices))
+        return doubles(pa.array(read, pa.float64()).take(coded.indices))[0]
     if pc.any(pc.match_substring(words, ",")).as_py():
         words = pc.replace_substring(words, ",", "")
-    if pc.any(pc.match_substring_regex(words, r"^[-+]?\.|^\+|\.$|\.[eE]")).as_py():
+    if pc.any(pc.match_substring_regex(words, _ODD)).as_py():
         return np.array([one.read(word) for word in words.to_pylist()], np.float64) * one.factor
-    return _array(words.cast(pa.float64())) * one.factor
+    return doubles(words.cast(pa.float64()))[0] * one.factor
 
 
-def _array(column: Any) -> NDArray[np.float64]:
-    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+def _moments(words: Any) -> NDArray[np.float64]:
+    """Seconds since 1970 of dates without a zone; as numerals.moment, for a whole column."""
+    days = pc.replace_substring_regex(pc.utf8_slice_codeunits(words, 0, 10), "[/.]", "-")
+    whole = pc.binary_join_element_wise(days, pc.utf8_slice_codeunits(words, 11, 19), " ")
+    at = pc.strptime(whole, "%Y-%m-%d %H:%M:%S", "s", error_is_null=True)
+    seconds = doubles(at.cast(pa.int64()).cast(pa.float64()))[0]
+    digits = pc.utf8_slice_codeunits(words, 20)
+    if pc.all(pc.equal(digits, "")).as_py():
+        return seconds
+    return seconds + doubles(pc.binary_join_element_wise("0", digits, ".").cast(pa.float64()))[0]

@@ -6,7 +6,9 @@ from typing import Any
 
 from shindan.core.reason import Reason
 
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
+_CLOSES = re.compile(r"[}\]]")
+_OPENS = re.compile(r"[{\[]")
 _FLAT = re.compile(r"\{[^{}]{1,20000}\}")
 _CLOSERS = {"{": "}", "[": "]"}
 _DEEPEST = 200
@@ -18,44 +20,45 @@ def _integer(digits: str) -> int | float:
 
 
 _decoder = json.JSONDecoder(parse_int=_integer)
-_Piece = tuple[list[Any], list[Reason], int]
+_MOST_BROKEN = 100
 
 
 def documents(text: str) -> tuple[list[Any], list[Reason]]:
     """All objects and lists of the file, each as far as it goes, and what was lost.
 
-    What stands between documents is skipped.
+    What stands between documents is skipped. A file with too many broken places is given up there.
     """
     found: list[Any] = []
-    lost: list[Reason] = []
+    broken: list[int] = []
     at = _next(text, 0)
-    while 0 <= at < len(text):
+    while 0 <= at < len(text) and len(broken) < _MOST_BROKEN:
         try:
             value, at = _decoder.raw_decode(text, at)
         except RecursionError:
-            lost.append(Reason("log-too-deep", {"line": text.count("\n", 0, at) + 1}))
-            at = text.find("\n{", at + 1)
+            broken.append(at)
+            at = _next(text, text.find("\n", at) % (len(text) + 1))
             continue
         except ValueError as error:
-            broken = max(getattr(error, "pos", at), at)
-            value, at = _salvaged(text, at, broken)
-            lost.append(_said(text, broken, at))
+            broken.append(max(getattr(error, "pos", at), at))
+            value, at = _salvaged(text, at, broken[-1])
         if value:
             found.append(value)
         at = _next(text, at)
-    return found, lost
+    return found, _said(text, broken)
 
 
-def _said(text: str, broken: int, at: int) -> Reason:
-    line = text.count("\n", 0, broken) + 1
-    if text[broken:].strip() == "" or at >= len(text):
-        return Reason("log-cut", {"line": line})
-    return Reason("log-damaged-at", {"line": line})
+def _said(text: str, broken: list[int]) -> list[Reason]:
+    if not broken:
+        return []
+    line = text.count("\n", 0, broken[0]) + 1
+    if len(broken) == 1 and not _CLOSES.search(text, broken[0]):
+        return [Reason("log-cut", {"line": line})]
+    return [Reason("log-damaged-at", {"line": line})]
 
 
 def _next(text: str, at: int) -> int:
     """Where the next object or list begins; -1 where none does."""
-    found = re.compile(r"[{\[]").search(text, at)
+    found = _OPENS.search(text, at)
     return found.start() if found else -1
 
 
@@ -66,14 +69,14 @@ def _salvaged(text: str, at: int, broken: int) -> tuple[Any, int]:
     records = _innermost(value)
     if not records:
         return value, max(broken, at + 1)
-    keys = set(records[-1])
+    keys = {key for record in records[-3:] for key in record}
     end = broken
     for match in _FLAT.finditer(text, broken):
         try:
             record = json.loads(match[0])
         except (ValueError, RecursionError):
             continue
-        if 2 * len(keys & set(record)) < len(keys):
+        if not keys & set(record):
             break
         records.append(record)
         end = match.end()
@@ -93,6 +96,8 @@ def _closed(text: str, at: int, broken: int) -> Any:
                 return None
             if not open_then:
                 end, open_then = token.end(), sign
+        elif sign == ",":
+            end, open_then = token.start(), "".join(stack)
         elif sign in "}]":
             if not stack:
                 break

@@ -24,13 +24,12 @@ def finite(table: LogTable, roles: Roles, way: Axis) -> LogFinite | Reason:
     if not there:
         return Reason("no-loss-in-log")
     broken = [b for role in there if (b := _broken(table, roles, way, role))]
-    hidden = [h for role in ("loss", "mean_loss") if (h := _hidden(table, roles, way, role))]
     rows = _rows(table, roles, way, "loss") if "loss" in roles.columns else np.array([], int)
     values = table.columns[roles.columns["loss"]][rows] if len(rows) else np.array([])
     same = len(values) > 1 and np.isfinite(values).all() and values.min() == values.max()
     return LogFinite(
         tuple(broken),
-        tuple(hidden[:1]),
+        _hidden(table, roles, way),
         len(values),
         float(values[0]) if same else None,
         roles.columns.get("loss", ""),
@@ -54,31 +53,33 @@ def _broken(table: LogTable, roles: Roles, way: Axis, role: str) -> NotFinite | 
     )
 
 
-def _hidden(table: LogTable, roles: Roles, way: Axis, role: str) -> Hidden | None:
-    if role not in roles.columns:
-        return None
-    column = roles.columns[role]
-    rows = _rows(table, roles, way, role)
+def _hidden(table: LogTable, roles: Roles, way: Axis) -> tuple[Hidden, ...]:
+    """The stretch at the end in which the loss stands still, at most one."""
+    if "loss" not in roles.columns:
+        return ()
+    column = roles.columns["loss"]
+    rows = _rows(table, roles, way, "loss")
     values = table.columns[column][rows]
     if len(values) < 2 or not np.isfinite(values).all():
-        return None
+        return ()
     count = _same_at_end(values)
     if count == len(values):
-        return None  # constant from the beginning: another matter
+        return ()  # constant from the beginning: another matter
     before = float(values[-count - 1])
     zero = values[-1] == 0.0
     if zero and (count < ZEROS or min(before, values[: len(values) - count].min()) < ABRUPT):
-        return None
+        return ()
     if not zero and (count < REPEATS or not _fine(values[: len(values) - count])):
-        return None
+        return ()
     first = int(rows[-count])
     norms = _norms(table, roles, rows[-count:])
     if zero and norms == "finite":
-        return None  # gradients flow: this loss is zero for a reason of its own
-    return Hidden(
+        return ()  # gradients flow: this loss is zero for a reason of its own
+    found = Hidden(
         "zero" if zero else "frozen", column, float(way.x[first]), count, before, norms,
         place(table, first),
     )  # fmt: skip
+    return (found,)
 
 
 def _same_at_end(values: Numbers) -> int:

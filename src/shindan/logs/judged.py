@@ -16,7 +16,7 @@ from shindan.logs.axis import Axis, axis
 from shindan.logs.finite import finite
 from shindan.logs.norms import clip, controller, scale
 from shindan.logs.rates import rates
-from shindan.logs.roles import Roles, infer, normal
+from shindan.logs.roles import SETTINGS, Roles, infer, is_mean, normal, setting
 from shindan.logs.table import LogTable, Numbers
 from shindan.logs.trends import FEWEST, Array, Told, jump, rise, trend
 
@@ -115,9 +115,17 @@ def _columns(table: LogTable, roles: Roles) -> LogColumns:
         roles=roles.told(),
         others=tuple(c for c in (*table.columns, *table.words) if c not in named),
         objective=objective,
-        averaged=roles.columns.get("loss") == roles.columns.get("mean_loss", ""),
+        averaged=is_mean(roles.columns.get("loss", "")),
         hides_nan=table.format.startswith("hf") and filtered not in (False, "False", "false"),
     )
+
+
+def _whole_run(table: LogTable) -> float | None:
+    """Hugging Face's ``train_loss``, once at the end: the mean of the whole run, not the last."""
+    if not table.format.startswith("hf") or "train_loss" not in table.columns:
+        return None
+    values = table.columns["train_loss"]
+    return float(values[-1]) if np.isfinite(values).sum() == 1 and np.isfinite(values[-1]) else None
 
 
 def _trend(table: LogTable, roles: Roles, way: Axis, columns: LogColumns) -> LossTrend | Reason:
@@ -211,7 +219,21 @@ def _subject(
     progress = way.progress
     if progress.rows:
         facts |= {"axis": way.unit, "first_step": progress.first, "last_step": progress.last}
+        facts |= {"interval": progress.interval, "updates": progress.updates}
+        odd = {
+            "per_update": progress.per_update if progress.per_update > 1 else 0,
+            "planned": progress.planned or 0,
+            "twice": progress.twice,
+            "missing": progress.missing,
+            "returns": len(progress.returns),
+            "restarts": progress.restarts,
+        }
+        facts |= {name: value for name, value in odd.items() if value}
     facts["roles"] = tuple(f"{r.name} = {r.column}" for r in columns.roles)
+    given = (setting(table, what) for what in SETTINGS)
+    facts["settings"] = tuple(f"{name} = {value:g}" for name, value in filter(None, given))
+    if (mean := _whole_run(table)) is not None:
+        facts["whole_run_mean"] = mean
     if columns.others:
         facts["kept_unjudged"] = columns.others
     return Subject("log", table.name, str(table.path), facts, table.lost)

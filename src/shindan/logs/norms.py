@@ -43,7 +43,7 @@ def clip(table: LogTable, roles: Roles, way: Axis) -> LogClip | Reason:
         raw=raw if both and raw else "",
         same=bool(both and np.allclose(clipped, norms, rtol=1e-5, atol=0)),
         above=int((clipped > limits * 1.01).sum()),
-        bound=_bound(table, roles, rows, np.minimum(limits, norms)),
+        bound=_bound(table, roles, rows, limits),
         where=place(table, int(rows[int(np.argmax(over))] if over.any() else rows[0])),
     )
 
@@ -60,13 +60,13 @@ def _limits(table: LogTable, roles: Roles, rows: np.ndarray) -> tuple[Numbers | 
     return np.full(len(rows), given[1]), given[0]
 
 
-def _bound(table: LogTable, roles: Roles, rows: np.ndarray, lengths: Numbers) -> float | None:
-    """Sum over the logged updates of rate times length of the gradient (L2 path, plain SGD)."""
+def _bound(table: LogTable, roles: Roles, rows: np.ndarray, limits: Numbers) -> float | None:
+    """Sum over the logged updates of rate times limit: no longer way is possible (plain SGD)."""
     column = roles.columns.get("used_lr") or roles.columns.get("lr")
     if column is None:
         return None
     lr = table.columns[column][rows]
-    return float((lr * lengths).sum()) if np.isfinite(lr).all() else None
+    return float((lr * limits).sum()) if np.isfinite(lr).all() else None
 
 
 def scale(table: LogTable, roles: Roles, way: Axis) -> LogScale | Reason:
@@ -92,7 +92,7 @@ def controller(table: LogTable, roles: Roles, way: Axis) -> LogController | Reas
     if column is None or normal(column) != "tsp_city":
         return Reason("no-controller-in-log")
     rows = np.flatnonzero(way.kept)
-    words = [w for row in rows if (w := table.words[column][row]) is not None]
+    words = [w for row in rows.tolist() if (w := table.words[column][row]) is not None]
     norm = roles.columns.get("raw_norm") or roles.columns.get("grad_norm")
     if len(words) < LEAST or norm is None:
         return Reason("no-controller-in-log")
@@ -103,7 +103,7 @@ def controller(table: LogTable, roles: Roles, way: Axis) -> LogController | Reas
     windows = np.lib.stride_tricks.sliding_window_view(norms, WINDOW)
     means = windows.mean(axis=1)
     spread = np.divide(windows.std(axis=1), means, out=np.zeros_like(means), where=means > 0)
-    state = max(set(words), key=words.count)
+    state = max(sorted(set(words)), key=words.count)
     return LogController(
         column=column,
         rows=len(words),
@@ -117,5 +117,16 @@ def controller(table: LogTable, roles: Roles, way: Axis) -> LogController | Reas
         limit=EMERGENCY,
         lowest=float(spread.min()),
         middle=float(np.median(spread)),
+        factor=_factor(table, column, state),
         where=place(table, int(rows[0])),
     )
+
+
+def _factor(table: LogTable, column: str, state: str) -> float | None:
+    """What stands beside the state as its factor of the learning rate (median)."""
+    names = [c for c in table.columns if normal(c) == "tsp_lr_scale"]
+    if not names:
+        return None
+    values = table.columns[names[0]][[word == state for word in table.words[column]]]
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else None

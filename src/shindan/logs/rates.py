@@ -15,6 +15,8 @@ ZERO = 1e-5
 STRAIGHT = 0.01
 SAME = 0.01
 """Relative difference of two rates that are one: a log may mean the update before or after."""
+SAMPLE = 1000
+"""Rates by whose figures the figures of all are told."""
 FIGURES = 1e-3
 """A rate shown in steps coarser than this part of its peak may only look like zero."""
 
@@ -61,9 +63,16 @@ def _tail(lr: Numbers, peak: float) -> int:
 
 
 def _fine(lr: Numbers, peak: float) -> bool:
-    """Whether the log shows figures enough to tell zero from small."""
+    """Whether the log shows figures enough to tell zero from small.
+
+    Rates cut to few figures repeat themselves; those of a schedule that moves do not.
+    """
     if peak <= 0:
         return False
+    lr = lr[:: max(1, len(lr) // SAMPLE)]
+    alive = lr[lr > 0]
+    if len(np.unique(alive)) > 0.5 * len(alive):
+        return True
     for digits in range(1, 13):
         if np.allclose(lr, np.round(lr, digits), rtol=0, atol=1e-3 * 10.0**-digits):
             return bool(10.0**-digits <= FIGURES * peak)

@@ -57,7 +57,8 @@ def claimed(source: Source) -> list[tuple[Claim, Format]]:
 
 def _file(source: Source) -> list[LogTable]:
     for _, form in claimed(source):
-        if tables := form.read([source]):
+        tables = [table for table in form.read([source]) if len(table) or table.settings]
+        if tables:
             return _training(tables) or tables
     return []
 

@@ -39,14 +39,12 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         rf"{_TRAIN}_(?:lm|mlm|clm|total|batch|ce)_{_NLL}", rf"{_TRAIN}_\w*{_NLL}\w*",
         rf"{_NLL}_\w+", rf"\w+_{_NLL}", rf"{_NLL}_\d+",
     ),
-    "mean_loss": (
-        rf"{_MEAN}_(?:{_TRAIN}_)?{_NLL}", rf"{_TRAIN}_{_MEAN}_{_NLL}", rf"{_NLL}_{_MEAN}",
-        rf"{_TRAIN}_{_NLL}_(?:{_MEAN}|epoch)",
-    ),
     "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_VAL}"),
     "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),
-    "used_lr": (r"\w*effective_(?:lr|learning_rate)", r"(?:lr|learning_rate)_(?:effective|used|actual)",
-        r"(?:actual|used)_(?:lr|learning_rate)", r"optimizer_lrs?(?:_0)?"),
+    "used_lr": (
+        r"optimizer_lrs?(?:_0)?", r"\w*effective_(?:lr|learning_rate)",
+        r"(?:lr|learning_rate)_(?:effective|used|actual)", r"(?:actual|used)_(?:lr|learning_rate)",
+    ),
     "lr": (
         r"(?:lr|learning_rate)", rf"{_TRAIN}_(?:lr|learning_rate)", r"(?:lr|learning_rate)_0",
         r"lr_\w+", r"\w+_(?:lr|learning_rate)", r"lr\d*", r"learning_rate_\w+",
@@ -57,14 +55,18 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "grad_norm": (
         rf"{_GRAD}_?norm", rf"{_TRAIN}_{_GRAD}_?norm", r"gnorm", r"norm",
-        rf"(?:total|global)_(?:{_GRAD}_?)?norm", rf"{_GRAD}_?norm_(?:total|global|l2|clipped|after\w*)",
-        rf"\w+_{_GRAD}_?norm",
+        rf"(?:total|global)_(?:{_GRAD}_?)?norm",
+        rf"{_GRAD}_?norm_(?:total|global|l2|clipped|after\w*)", rf"\w+_{_GRAD}_?norm",
     ),
     "clip": (rf"{_GRAD}_?clip(?:ping)?(?:_(?:norm|value|threshold))?", r"clip(?:_norm)?",
         rf"max_{_GRAD}_norm"),
     "scale": (r"(?:loss|grad|gradient|amp)_?scale", r"(?:grad_?)?scaler(?:_scale)?", r"scale"),
 }  # fmt: skip
 """Patterns of whole names (lower case, words joined by ``_``), the surest first."""
+_MEANS = (
+    rf"{_MEAN}_(?:{_TRAIN}_)?{_NLL}", rf"{_TRAIN}_{_MEAN}_{_NLL}", rf"{_NLL}_{_MEAN}",
+    rf"{_TRAIN}_{_NLL}_{_MEAN}",
+)  # fmt: skip
 WORDS: Mapping[str, tuple[str, ...]] = {"state": (r"\w*(?:city|state|phase|stage|mode|regime)",)}
 SETTABLE = ("loss", "validation", "lr", "step", "epoch", "tokens", "update", "grad_norm",
     "raw_norm", "clip", "scale", "used_lr", "ppl", "state")  # fmt: skip
@@ -113,8 +115,9 @@ def infer(table: LogTable, asked: Mapping[str, str] | None = None) -> Roles:
         if column in table.columns or column in table.words:
             found[role], why[role] = column, "set"
     for role in ("loss", *NAMES):
-        if role not in found and (column := _best(table, role, found)):
-            found[role], why[role] = column, "named"
+        best = None if role in found else _best(table, role, found)
+        if best is not None:
+            found[role], why[role] = best, "named"
     for role, patterns in WORDS.items():
         columns = [c for c in table.words if _rank(c, patterns) is not None]
         if role not in found and columns:
@@ -144,6 +147,11 @@ def setting(table: LogTable, what: str) -> tuple[str, float] | None:
             if number is not None and re.fullmatch(pattern, normal(name.rpartition(".")[2])):
                 return name, number
     return None
+
+
+def is_mean(column: str) -> bool:
+    """Whether a loss is a running mean by its name."""
+    return _rank(column, _MEANS) is not None
 
 
 def normal(name: str) -> str:
@@ -197,8 +205,6 @@ def _counts(values: Numbers, role: str) -> bool:
 
 def _agree(table: LogTable, found: dict[str, str], why: dict[str, Why]) -> None:
     """What the numbers say beyond the names."""
-    if "mean_loss" in found and "loss" not in found:
-        found["loss"], why["loss"] = found["mean_loss"], "named"
     for loss, ppl in (("loss", "ppl"), ("validation", "validation_ppl")):
         if ppl in found and loss not in found:
             found[loss], why[loss] = found[ppl], "derived"

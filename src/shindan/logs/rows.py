@@ -29,13 +29,15 @@ class Sparse:
         return len(self.rows) + len(self.words)
 
     def settle(self) -> None:
-        """Words that are all numbers, or all dates, become numbers."""
-        for read in (number, moment):
-            found = {row: read(word) for row, word in self.words.items()}
-            if found and all(value is not None for value in found.values()):
-                self.rows.extend(found)
-                self.values.extend(value for value in found.values() if value is not None)
-                self.words = {}
+        """Words that are numbers become numbers, and dates where all are dates."""
+        numbers = {row: number(word) for row, word in self.words.items()}
+        moments = {row: moment(word) for row, word in self.words.items()}
+        found = moments if all(value is not None for value in moments.values()) else numbers
+        for row, value in found.items():
+            if value is not None:
+                self.rows.append(row)
+                self.values.append(value)
+                del self.words[row]
 
 
 class Rows:
@@ -92,7 +94,7 @@ class Rows:
         for column in self.columns.values():
             column.settle()
         kept = self._kept(said)
-        size = len(self)
+        size = len(self) if kept else 0
         numbers = {key: dense(c.rows, c.values, size) for key, c in kept.items() if len(c.rows)}
         return LogTable(
             path,
@@ -101,7 +103,7 @@ class Rows:
             {key: values for key, (values, _) in numbers.items()},
             {key: present for key, (_, present) in numbers.items()},
             {key: tuple(map(c.words.get, range(size))) for key, c in kept.items() if c.words},
-            np.array(self.lines, dtype=np.int64) if numbered else None,
+            np.array(self.lines[:size], dtype=np.int64) if numbered else None,
             dict(settings or {}),
             tuple(said),
         )

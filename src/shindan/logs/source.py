@@ -2,14 +2,20 @@
 
 import codecs
 import functools
+import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shindan.core.errors import ShindanError
 from shindan.core.reason import Reason
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 HEAD = 1 << 18
 """Bytes by which a format is recognised."""
@@ -21,8 +27,12 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-_OTHERS = ("cp932", "euc_jp")
+_OTHERS = ("euc_jp", "cp932")
 """Tried, strictly, where a file is no UTF-8: what Japanese machines wrote."""
+
+_JAPANESE = re.compile("[ぁ-ヶ一-龠]")
+_STRANGE = re.compile("[\x80-\x9f\ue000-\uf8ff]")
+"""C1 controls and private characters: bytes that were no such text."""
 
 
 @dataclass
@@ -38,13 +48,6 @@ class Source:
     def head(self) -> bytes:
         """The first bytes, in UTF-8 where they are text. Raises ShindanError."""
         return self._decoded(self.start)[0].encode("utf-8", "replace")
-
-    @functools.cached_property
-    def plain(self) -> bool:
-        """Whether the bytes on the disk are the log itself, in UTF-8 without a mark."""
-        with self.path.open("rb") as file:
-            first = file.read(3)
-        return not first.startswith((_GZIP, *_MARKS)) and self._encoding == "utf-8"
 
     def data(self) -> bytes:
         """All bytes, as they are (decompressed)."""
@@ -97,10 +100,11 @@ class Source:
         whole = self.start[: self.start.rfind(b"\n") + 1] or self.start
         for name in ("utf-8", *_OTHERS):
             try:
-                whole.decode(name)
+                text = whole.decode(name)
             except UnicodeDecodeError:
                 continue
-            return name
+            if name == "utf-8" or (_JAPANESE.search(text) and not _STRANGE.search(text)):
+                return name
         return "utf-8"
 
     def _decoded(self, block: bytes) -> tuple[str, int]:
@@ -140,11 +144,12 @@ class Source:
         begun = False
         for block in blocks:
             while block:
-                begun = True
+                begun, before = True, stream.copy()
                 try:
                     out = stream.decompress(block, size)
                 except zlib.error:
                     self._zip = Reason("log-zip-damaged")
+                    yield _to_the_damage(before, block)
                     return
                 if out:
                     yield out
@@ -154,3 +159,39 @@ class Source:
                     stream = zlib.decompressobj(wbits=31)
         if begun:
             self._zip = Reason("log-zip-cut")
+
+
+def _to_the_damage(stream: "zlib._Decompress", block: bytes) -> bytes:
+    """What can be decompressed of a damaged block, byte by byte."""
+    kept = []
+    for at in range(len(block)):
+        try:
+            kept.append(stream.decompress(block[at : at + 1]))
+        except zlib.error:
+            break
+    return b"".join(kept)
+
+
+class Stream(io.RawIOBase):
+    """Pieces as a file that is read once."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, into: "WriteableBuffer") -> int:
+        """As of io.RawIOBase."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        room = memoryview(into)
+        size = min(len(room), len(self._rest))
+        room[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size

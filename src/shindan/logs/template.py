@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from shindan.logs.numerals import CLOCK, DATE, MULTIPLES, PLAIN, duration, moment, number
+from shindan.logs.numerals import CLOCK, DATE, MULTIPLES, PLAIN, duration, moment
 from shindan.logs.records import SPLIT, is_place
 
 _UNIT = r"(?P<unit>%|(?!e[-+]?\d)[A-Za-zµ]{1,5}(?:/[A-Za-z]+)?)?"
@@ -32,10 +32,17 @@ _WORD = re.compile(r"(?<![\w.])['\"]?(?P<key>[A-Za-z_][\w.\-/]*)['\"]?(?:\s?=\s?
                    r"['\"]?(?P<word>[A-Za-z_][\w.\-/]*)['\"]?(?![\w(])")  # fmt: skip
 _GLOG = re.compile(r"[IWEF]\d{4}$")
 _MOST_FIELDS = 300
+
+
+def plain(token: str) -> float:
+    """A number that was found as one."""
+    return float(token.replace(",", ""))
+
+
 _READ: dict[str, Callable[[str], float | None]] = {
     "date": moment,
     "clock": duration,
-    "number": number,
+    "number": plain,
 }
 
 
@@ -85,6 +92,8 @@ def cut(line: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
 
 
 def _squeezed(text: str) -> str:
+    if "  " not in text and "\t" not in text:
+        return text
     return re.sub(r"\s+", lambda m: "\t" if "\t" in m[0] or len(m[0]) > 2 else " ", text)
 
 

@@ -27,6 +27,10 @@ _LONGEST = 4000
 """Characters of a line; in a longer one numbers are data, not a log's."""
 _CACHED = 20_000
 """Templates remembered; a text without order has more."""
+_LEARNT = 1 << 17
+"""Bytes from which the commonest templates are learnt."""
+_MANY = 500
+"""Lines of a piece that no template matched, from which more are learnt."""
 _RARE = 0.02
 """Of the commonest kind's lines: rarer kinds are kept only when they share a name with it."""
 _CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\x08\x0c\x1b\x00")
@@ -125,14 +129,14 @@ def style(name: str, mark: bytes = b"") -> Format:
 def read_text(source: Source, form: str) -> LogTable | None:
     """The table of a text; None where no line repeats."""
     lines, bulk, at = Lines(), Bulk(), 0
-    for piece in source.pieces(PIECE // 2):
-        piece = tidy(piece)
-        count = piece.count(b"\n")
-        for number, line in bulk.left_over(piece, at):
-            lines.add(line, number)
-        if not bulk.ready and len(piece) >= PIECE // 4:
-            bulk.learn([k.made for k in _commonest(lines)])
-        at += count
+    for whole in source.pieces(PIECE // 2):
+        for piece in _parts_of(tidy(whole), first=at == 0):
+            rest = bulk.left_over(piece, at)
+            for number, line in rest:
+                lines.add(line, number)
+            at += piece.count(b"\n")
+            if len(rest) > _MANY:
+                bulk.learn(k.made for k in _commonest(lines))
     blocks = [
         Block(
             k.made,
@@ -146,6 +150,12 @@ def read_text(source: Source, form: str) -> LogTable | None:
     if not kept:
         return None
     return _table(source, form, kept, lines.early)
+
+
+def _parts_of(piece: bytes, first: bool) -> list[bytes]:
+    """The piece; the first one in two, to learn on the smaller."""
+    cut = piece.find(b"\n", _LEARNT) + 1 if first else 0
+    return [piece[:cut], piece[cut:]] if cut else [piece]
 
 
 def _commonest(lines: Lines) -> list[_Kind]:
@@ -184,7 +194,7 @@ def _table(
     source: Source, form: str, blocks: Sequence[Block], early: Sequence[tuple[int, str]]
 ) -> LogTable:
     """One row a line, in the order of the file."""
-    lines = np.unique(np.concatenate([block.lines for block in blocks]))
+    lines = np.sort(np.concatenate([block.lines for block in blocks]), kind="stable")
     columns: dict[str, NDArray[np.float64]] = {}
     present: dict[str, NDArray[np.bool_]] = {}
     words: dict[str, list[str | None]] = {}

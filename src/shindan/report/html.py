@@ -10,11 +10,11 @@ from markupsafe import Markup
 from shindan.core.evidence.curve import FixedBatch, FixedPoint, Prediction
 from shindan.core.text import Language
 from shindan.report import prose
+from shindan.report.about import about, names
 from shindan.report.figures import Figure, figures
 from shindan.report.numbers import number
 from shindan.report.outline import Outline, outline
 from shindan.report.terminal import headline, not_run
-from shindan.report.terms import rows
 from shindan.report.view import View
 from shindan.report.words import Words, words
 
@@ -41,7 +41,7 @@ class Part:
 def render(view: View, language: Language) -> str:
     """The page of one document."""
     say = words(language)
-    title = say("page_title", names=", ".join(s.name for s in view.document.subjects))
+    title = say("page_title", names=names(view.document.subjects))
     return _page(title, (_part("", "", "", view, say, level=2),), say)
 
 
@@ -77,8 +77,7 @@ def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: 
 
 def _page(title: str, parts: tuple[Part, ...], say: Words) -> str:
     template = _environment().get_template("page.html")
-    facts = functools.partial(rows, language=say.language)
-    return template.render(title=title, parts=parts, w=say, rows=facts) + "\n"
+    return template.render(title=title, parts=parts, w=say, facts=about) + "\n"
 
 
 @functools.cache

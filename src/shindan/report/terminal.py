@@ -6,7 +6,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from shindan.core.finding import Subject
 from shindan.core.text import Language
+from shindan.report import about
 from shindan.report.outline import Change, Entry, Outline, outline
 from shindan.report.prose import Prose, first_sentence
 from shindan.report.view import View
@@ -66,12 +68,17 @@ def not_run(report: Outline, say: Words) -> str:
 
 
 def _report(report: Outline, say: Words, width: int) -> Iterable[RenderableType]:
-    names = ", ".join(subject.name for subject in report.subjects)
-    title = Text(f"Shindan · {names}\n" if names else "Shindan\n", style="dim")
+    named = about.names(report.subjects)
+    title = Text(f"Shindan · {named}\n" if named else "Shindan\n", style="dim")
     title.append(headline(report, say), style=f"not dim {STYLES[report.verdict]}")
     yield wrap(title, width)
-    if report.entries:
+    logs = [subject for subject in report.subjects if subject.kind == "log"]
+    if report.entries or logs:
         yield ""
+    if logs:
+        yield _heading(say("section_logs"))
+    for log in logs:
+        yield _log(log, say, width)
     number = 0
     for section in ("causes", "risks", "symptoms"):
         entries: tuple[Entry, ...] = getattr(report, section)
@@ -84,6 +91,15 @@ def _report(report: Outline, say: Words, width: int) -> Iterable[RenderableType]
         yield _heading(say("section_changes"))
         yield from (_change(n, change, width) for n, change in enumerate(report.changes, 1))
     yield from _ending(report, say, width)
+
+
+def _log(log: Subject, say: Words, width: int) -> RenderableType:
+    """What one log is, and its verdict."""
+    title = Text(log.name, style="bold")
+    verdict = str(log.facts.get("verdict", "inconclusive"))
+    title.append(f"  {say(f'verdict_{verdict}')}", style=STYLES[verdict])
+    told = [wrap(Text(line, style="dim"), width) for line in about.lines(log, say)]
+    return Group(wrap(title, width), *told, "")
 
 
 def _heading(text: str) -> RenderableType:

@@ -15,6 +15,8 @@ from shindan.core.finding import Finding
 PINNED = 0.9
 ALWAYS = 0.95
 WINDOWS = 20
+FACTOR = 2.0
+"""Change of the learning rate from which it matters where the controller sits."""
 
 
 @check(
@@ -44,16 +46,24 @@ def CHECK(controller: LogController) -> Iterator[Finding]:
             "middle": controller.middle,
         },
         where=controller.where,
+        severity=None if _matters(controller.factor) else "minor",
     )
 
 
-def _log(share: float, beyond: int, windows: int = 53) -> LogController:
+def _matters(factor: float | None) -> bool:
+    return factor is not None and not 1 / FACTOR < factor < FACTOR
+
+
+def _log(share: float, beyond: int, windows: int = 53, factor: float | None = 0.1) -> LogController:
     return LogController(
-        "tsp_city", 62, "J_converge", share, 2, 1, 10, windows, beyond, 0.25, 0.283, 0.51
+        "tsp_city", 62, "J_converge", share, 2, 1, 10, windows, beyond, 0.25, 0.283, 0.51, factor
     )
 
 
-SICK = Example((_log(1.0, 53),), finds=({"count": 53, "windows": 53, "lowest": 0.283},))
+SICK = (
+    Example((_log(1.0, 53),), finds=({"count": 53, "windows": 53, "lowest": 0.283},)),
+    Example((_log(1.0, 53, factor=1.0),), finds=({"count": 53},)),
+)
 HEALTHY = (
     # it moves; it rests in one state because its inputs are calm; too short to say
     Example((_log(0.5, 53),)),

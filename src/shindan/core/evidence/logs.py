@@ -212,7 +212,8 @@ class LogController(Evidence):
 
     ``share`` of the rows are in ``state``, the commonest; ``changes`` between rows. ``input_*``
     are the coefficients of variation of the gradient norm over windows of ``window`` rows;
-    ``beyond`` of ``windows`` exceed ``limit``, the controller's own emergency threshold.
+    ``beyond`` of ``windows`` exceed ``limit``, the controller's own emergency threshold. ``factor``
+    is what it makes of the learning rate in the commonest state, where the log says so.
     """
 
     column: str
@@ -227,6 +228,7 @@ class LogController(Evidence):
     limit: float = 0.0
     lowest: float = 0.0
     middle: float = 0.0
+    factor: float | None = None
     where: Where = NOWHERE
 
 

@@ -1,7 +1,6 @@
 """CSV, TSV and tables of columns separated by spaces; also Lightning's ``metrics.csv``."""
 
 import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from shindan.logs.arrow import Stack
 from shindan.logs.formats import Claim, Format
 from shindan.logs.numerals import moment, number
 from shindan.logs.settings import beside, settings_in
-from shindan.logs.source import Source
+from shindan.logs.source import Source, Stream
 from shindan.logs.table import LogTable
 
 _NAME = "csv"
@@ -101,7 +100,7 @@ def _header(rows: list[list[str]], delimiter: str) -> tuple[str, ...]:
     known = [cell for row in fit for cell in row if cell]
     clean = sum(_numeric(c) or c in _EMPTY or moment(c) is not None for c in known)
     strict = len(names) == 1 or delimiter == " "
-    if 2 * len(valued) < len(below) or (strict and clean < len(known)):
+    if 2 * len(valued) < len(below) or (strict and 10 * clean < 9 * len(known)):
         return ()
     if any(re.search(r"[=:]\s*[-\d]", cell) and moment(cell) is None for cell in known[:50]):
         return ()  # lines of "key: value" with commas between
@@ -156,24 +155,20 @@ class _Skipped:
 
 def _arrow(source: Source, shape: Shape, skipped: _Skipped) -> Any:
     """Types are inferred by the first block; where a later one contradicts, all is read as text."""
-    try:
-        table = _parsed(_opened(source, shape), shape, skipped)
-        return _without_headers(table, shape, skipped)
-    except (pa.ArrowInvalid, pa.ArrowKeyError):
+    names = _unique(shape, source)
+    for types in (None, dict.fromkeys(names, pa.string())):
         skipped.count = 0
-    try:
-        text = {name: pa.string() for name in _unique(shape, source)}
-        table = _parsed(_opened(source, shape), shape, skipped, text)
-    except (pa.ArrowInvalid, pa.ArrowKeyError):
-        return None
-    return _without_headers(table, shape, skipped)
+        try:
+            table = _parsed(source, shape, names, skipped, types)
+        except (pa.ArrowInvalid, pa.ArrowKeyError):
+            continue
+        return _without_headers(table, shape, skipped)
+    return None
 
 
 def _unique(shape: Shape, source: Source) -> list[str]:
     """Column names, each once (Arrow takes types by name)."""
-    names = shape.names or tuple(
-        str(i) for i in range(len(_cells(_first_line(source, shape), shape.delimiter)))
-    )
+    names = shape.names or tuple(map(str, range(_width(source, shape))))
     seen: dict[str, int] = {}
     unique = []
     for index, name in enumerate(names):
@@ -182,42 +177,39 @@ def _unique(shape: Shape, source: Source) -> list[str]:
     return unique
 
 
-def _first_line(source: Source, shape: Shape) -> str:
+def _width(source: Source, shape: Shape) -> int:
     lines = source.head.decode("utf-8", "replace").replace("\r", "\n").split("\n")
-    return next(line for line in lines[shape.skipped :] if line.strip())
-
-
-def _parsed(opened: Any, shape: Shape, skipped: _Skipped, types: Any = None) -> Any:
-    names, file, lines = opened
-    return pyarrow.csv.read_csv(
-        file,
-        pyarrow.csv.ReadOptions(column_names=names, skip_rows=lines, block_size=1 << 22),
-        pyarrow.csv.ParseOptions(
-            delimiter="\t" if shape.delimiter == " " else shape.delimiter,
-            invalid_row_handler=skipped,
-        ),
-        pyarrow.csv.ConvertOptions(
-            column_types=types,
-            null_values=_EMPTY,
-            strings_can_be_null=True,
-            check_utf8=False,
-        ),
+    return len(
+        _cells(next(line for line in lines[shape.skipped :] if line.strip()), shape.delimiter)
     )
 
 
-def _opened(source: Source, shape: Shape) -> tuple[list[str], Any, int]:
-    """Names, what Arrow reads, and how many lines of it come before the first row."""
-    names = _unique(shape, source)
-    lines = shape.skipped + (1 if shape.names and not _in_comment(shape) else 0)
-    if source.plain and shape.delimiter != " " and b"\r" not in source.head.replace(b"\r\n", b""):
-        return names, str(source.path), lines
-    text = source.text().replace("\0", "")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if shape.delimiter == " ":
-        text = re.sub(r"(?m)^[ \t]+|[ \t]+$", "", text)
-        text = re.sub(r"[ \t]+", "\t", text)
-    return names, io.BytesIO(text.encode("utf-8", "replace")), lines
+def _parsed(source: Source, shape: Shape, names: list[str], skipped: _Skipped, types: Any) -> Any:
+    before = shape.skipped + (1 if shape.names and not _in_comment(shape) else 0)
+    spaced = shape.delimiter == " "
+    with Stream(_tidied(piece, spaced) for piece in source.pieces()) as stream:
+        return pyarrow.csv.read_csv(
+            pa.PythonFile(stream, mode="r"),
+            pyarrow.csv.ReadOptions(column_names=names, skip_rows=before, block_size=1 << 22),
+            pyarrow.csv.ParseOptions(
+                delimiter="\t" if spaced else shape.delimiter, invalid_row_handler=skipped
+            ),
+            pyarrow.csv.ConvertOptions(
+                column_types=types, null_values=_EMPTY, strings_can_be_null=True
+            ),
+        )
+
+
+def _tidied(piece: bytes, spaced: bool) -> bytes:
+    """Without zeros (a file system's after a crash), with line feeds, runs of spaces as tabs."""
+    if b"\0" in piece:
+        piece = piece.replace(b"\0", b"")
+    if b"\r" in piece:
+        piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if spaced:
+        piece = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", piece)
+        piece = re.sub(rb"[ \t]+", b"\t", piece)
+    return piece
 
 
 def _in_comment(shape: Shape) -> bool:

@@ -1,6 +1,7 @@
 """JSON that is no lines: a list of records, an object with one inside, lists as columns."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from shindan.core.reason import Reason
 from shindan.logs.documents import documents
@@ -13,8 +14,9 @@ from shindan.logs.table import LogTable
 
 
 def claims(source: Source) -> Claim:
-    """It begins with an object or a list."""
-    return Claim.PLAUSIBLE if source.head.lstrip()[:1] in (b"{", b"[") else Claim.NO
+    """It begins with an object or a list, or is called JSON and has lost its beginning."""
+    begins = source.head.lstrip(b" \t\r\n\0")[:1] in (b"{", b"[")
+    return Claim.PLAUSIBLE if begins or ".json" in source.path.suffixes else Claim.NO
 
 
 def read(sources: Sequence[Source]) -> list[LogTable]:
@@ -26,9 +28,8 @@ def tables(source: Source, form: str) -> list[LogTable]:
     """A table for each list of records of each document of the file."""
     found, lost = documents(source.text())
     lost = [*source.lost, *lost]
-    together = [item for item in found if isinstance(item, dict)]
-    if len(together) > 1 and not any(found_in(item) for item in together):
-        found = [together]  # records one after another, over several lines each
+    if _records(found):
+        found = [found]
     elif len(found) > 1:
         lost.append(Reason("log-several-documents", {"count": len(found)}))
     made = []
@@ -44,6 +45,18 @@ def tables(source: Source, form: str) -> list[LogTable]:
                 rows.table(source.path, form, name=" ".join(parts), settings=settings, lost=lost)
             )
     return made
+
+
+def _records(found: list[Any]) -> bool:
+    """Whether the documents are records one after another: objects under the same names."""
+    objects = [item for item in found if isinstance(item, dict)]
+    if len(objects) < 2 or 2 * len(objects) < len(found):
+        return False
+    alike = sum(len(set(one) & set(objects[0])) * 2 > len(one) for one in objects)
+    plain = not any(
+        isinstance(v, list) and v and isinstance(v[0], dict) for v in objects[0].values()
+    )
+    return plain and 2 * alike > len(objects)
 
 
 FORMAT = Format("json", claims, read)

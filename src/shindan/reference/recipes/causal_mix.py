@@ -133,7 +133,7 @@ SIZES: dict[str, dict[str, object]] = {
     "124m": {
         "vocabulary_multiple": 128,
         "model.dropout": 0.0, "model.attention_dropout": 0.0, "vocabulary": 50_257, "length": 1024,
-        "batch_size": 32, "accumulation": 2, "max_updates": 1000, "learning_rate": 6e-4,
+        "batch_size": 64, "max_updates": 1000, "learning_rate": 6e-4,
         "warmup_updates": 100, "precision": "bf16", "compile": True, "log_every": 10,
         "separate_documents": False,
     },

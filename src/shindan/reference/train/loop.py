@@ -92,7 +92,8 @@ class Loop:
         norm = whole(
             nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
         )
-        grad_norm = float(norm)
+        # The only wait for the device: it then steps while the next update is being prepared.
+        grad_norm, *told = torch.stack([norm.float(), *sums.values()]).tolist()
         refused = not math.isfinite(grad_norm)
         if not refused:
             limit = self.clip_at()
@@ -103,7 +104,7 @@ class Loop:
         self.optimizer.zero_grad()
         self.done += 1
         self.tokens += int(ranks.total(sum(map(tokens, batches))))
-        means = {name: ranks.total(float(value)) / labels for name, value in sums.items()}
+        means = {n: ranks.total(value) / labels for n, value in zip(sums, told, strict=True)}
         self.take_note(means["loss"], grad_norm, refused)
         line = {
             "kind": "train", "update": self.done, **means, "lr": lr, "grad_norm": grad_norm,
