@@ -1,13 +1,14 @@
 """A log's losses -> what they went through, what they may come to, and that in sentences."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from shindan.core.evidence.base import Evidence
 from shindan.core.evidence.logs import LogColumns
 from shindan.core.evidence.phases import AtLine, Course, Forecast, Phases, Reach
+from shindan.core.finding import Measure
 from shindan.core.reason import Reason
 from shindan.logs.forecast import forecast, reach
 from shindan.logs.judged import Judged, points
@@ -38,11 +39,29 @@ class Wanted:
     target: float | None = None
 
 
-def course(log: Judged, wanted: Wanted) -> tuple[list[Evidence], list[Reason]]:
-    """The evidence and its sentences; nothing for a log whose loss is no cross entropy."""
+NOTHING = Wanted()
+
+
+@dataclass(frozen=True)
+class Went:
+    """The course of one log: evidence by type, sentences, and its phases as plain numbers."""
+
+    evidence: Mapping[type[Evidence], Evidence] = field(default_factory=dict)
+    sentences: tuple[Reason, ...] = ()
+    facts: Mapping[str, Measure] = field(default_factory=dict)
+
+    @property
+    def reaches(self) -> tuple[Reach, ...]:
+        """When the series will have come to what was asked."""
+        told = self.evidence.get(Course)
+        return told.reaches if isinstance(told, Course) else ()
+
+
+def course(log: Judged, wanted: Wanted) -> Went:
+    """What the losses of a log went through; nothing where its loss is no cross entropy."""
     columns = log.evidence.get(LogColumns)
     if not isinstance(columns, LogColumns) or columns.objective != "language":
-        return [], []
+        return Went()
     found: list[Evidence] = []
     told = Course(())
     for role in SERIES:
@@ -56,7 +75,7 @@ def course(log: Judged, wanted: Wanted) -> tuple[list[Evidence], list[Reason]]:
         found += [judged_window] if judged_window is not None else []
     if told.series:
         found.append(told)
-    return found, list(sentences(told))
+    return Went({type(e): e for e in found}, tuple(sentences(told)), _facts(told))
 
 
 def _named(log: Judged, role: str) -> str:
@@ -85,7 +104,7 @@ def sentences(told: Course) -> Iterator[Reason]:
         yield from _phases(series)
     yield from (_line(stand) for stand in told.stands)
     yield from (_forecast(made) for made in told.forecasts)
-    yield from (_reach(made) for made in told.reaches)
+    yield from (sentence(made) for made in told.reaches)
 
 
 def _phases(series: Phases) -> Iterator[Reason]:
@@ -115,6 +134,11 @@ def _phases(series: Phases) -> Iterator[Reason]:
         )  # fmt: skip
 
 
+def _step(value: float) -> float:
+    """A step as it is told: the estimate of one is no fraction where steps are many."""
+    return float(round(value)) if value >= 100 else round(value, 1)
+
+
 def _line(stand: AtLine) -> Reason:
     values = {"name": stand.name, "first": stand.first, "last": stand.last,
               "level": stand.level, "at": stand.at}  # fmt: skip
@@ -134,11 +158,12 @@ def _forecast(made: Forecast) -> Reason:
     )  # fmt: skip
 
 
-def _reach(made: Reach) -> Reason:
+def sentence(made: Reach) -> Reason:
+    """When a series will have come to a value, in words."""
     if made.refusal is not None:
         return made.refusal
-    values = {"name": made.name, "target": made.target, "until": made.until}
-    first, last = made.first or made.until, made.last or made.until
+    values = {"name": made.name, "target": made.target, "until": _step(made.until)}
+    first, last = (_step(step or made.until) for step in (made.first, made.last))
     if made.answer == "already":
         return Reason("course-reached", values)
     if made.answer == "yes":
@@ -148,10 +173,16 @@ def _reach(made: Reach) -> Reason:
     return Reason("course-no-reach", values)
 
 
-def facts(series: Sequence[Phases]) -> dict[str, tuple[float | str, ...]]:
-    """The phases as plain numbers: kind, first and last step, level at the start and at the end."""
-    return {
-        f"{phases.name}_phase_{i}": (phase.kind, phase.first, phase.last, phase.start, phase.end)
-        for phases in series
-        for i, phase in enumerate(phases.phases, 1)
-    }
+def _facts(told: Course) -> dict[str, Measure]:
+    """Phases: kind, first and last step, level at the start and the end. Forecasts: step, value,
+    the interval's ends, how many forecasts of the past it comes from, the share it held of them.
+    """
+    made: dict[str, Measure] = {}
+    for series in told.series:
+        for i, phase in enumerate(series.phases, 1):
+            place = (phase.first, phase.last, phase.start, phase.end)
+            made[f"{series.name} phase {i}"] = (phase.kind, *place)
+    for f in told.forecasts:
+        if f.refusal is None:
+            made[f"{f.name} forecast"] = (f.at, f.value, f.low, f.high, f.origins, f.held)
+    return made

@@ -86,18 +86,18 @@ def _value(key: str, text: str) -> float | str:
         try:
             number = float(text.replace("_", ""))
         except ValueError as error:
-            raise ShindanError("fact-no-number", key=key, value=text) from error
+            raise ShindanError("fact-no-number", fact=key, value=text) from error
         if not 0 <= number < float("inf"):
-            raise ShindanError("fact-no-number", key=key, value=text)
+            raise ShindanError("fact-no-number", fact=key, value=text)
         return number
     if key not in WORDS:
         known = [*NUMBERS, *WORDS]
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         if near:
-            raise ShindanError("no-fact-but", key=key, nearest=near[0])
-        raise ShindanError("no-fact", key=key, known=", ".join(known))
+            raise ShindanError("no-fact-but", fact=key, nearest=near[0])
+        raise ShindanError("no-fact", fact=key, known=", ".join(known))
     if key in CHOICES and text not in CHOICES[key]:
-        raise ShindanError("fact-no-choice", key=key, value=text, known=", ".join(CHOICES[key]))
+        raise ShindanError("fact-no-choice", fact=key, value=text, known=", ".join(CHOICES[key]))
     return text
 
 

@@ -116,7 +116,7 @@ def _past(found: Phases, x: Array, y: Array, lr: Array | None) -> tuple["Past", 
 def _too_far(found: Phases, past: "Past", ahead: float) -> Reason | None:
     if ahead <= past.furthest:
         return None
-    until = past.step(past.furthest)
+    until = math.floor(past.step(past.furthest))
     first = found.phases[-1].first
     return Reason("forecast-far", {"name": found.name, "first": first, "until": until})
 

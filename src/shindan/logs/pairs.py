@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shindan.core.evidence.pairs import AXES, Axis, Facts, Meeting, Overlay, Pair
+from shindan.core.evidence.pairs import AXES, Axis, Facts, Meeting, Overlay, Pair, Side
 from shindan.logs.meeting import ends, meetings
 from shindan.logs.sides import Of, Run
 
@@ -28,10 +28,20 @@ def pair(a: Run, b: Run) -> Pair:
     if per_byte is not None:
         end = _scaled(end, per_byte) if end else None
         met = tuple(_scaled(m, per_byte) for m in met)
+    one, other = _alike(a.side, b.side, of)
     return Pair(
-        a.side, b.side, of, end, met, tuple(_differ(a.side.facts, b.side.facts)), per_byte is not None,
+        one, other, of, end, met, tuple(_differ(a.side.facts, b.side.facts)), per_byte is not None,
         rerun(a.side.facts, b.side.facts),
     )  # fmt: skip
+
+
+def _alike(a: Side, b: Side, of: Of) -> tuple[Side, Side]:
+    """Both quoted by the set that both have, unless one is quoted by its whole run."""
+    if any(side.quoted is None or side.quoted.over == "run" for side in (a, b)):
+        return a, b
+    same = [(q, r) for q in a.readings for r in b.readings if (q.over, q.of) == (r.over, r.of)]
+    mine = next(((q, r) for q, r in same if q.of == of), None)
+    return (replace(a, quoted=mine[0]), replace(b, quoted=mine[1])) if mine else (a, b)
 
 
 def _set(a: Run, b: Run) -> Of:

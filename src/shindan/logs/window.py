@@ -33,4 +33,4 @@ def window(
     # half the interval of the change goes with n^-1/2, what is to be seen with n
     half = (line.high - line.low) / 2
     enough = (SURE * half * span**0.5 / visible) ** (2 / 3) if visible else span
-    return Window(name, unit, len(y), span, level, line, visible, max(0.0, enough - span))
+    return Window(name, unit, len(y), span, level, line, visible, max(0.0, enough - span) / per_update)

@@ -7,7 +7,7 @@ errors. An error here is the scatter of the points; that between seeds comes on 
 
 from collections.abc import Iterator
 
-from shindan.core.check import check
+from shindan.core.check import Pairing, check
 from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
 from shindan.core.evidence.phases import Window
 from shindan.core.evidence.trend import Slope
@@ -20,6 +20,7 @@ from shindan.core.finding import Finding
     kind="symptom",
     severity="info",
     grounds="threshold",
+    pair=Pairing("seed_1", "seed_2"),
 )
 def CHECK(window: Window) -> Iterator[Finding]:
     """A window of losses that is too short for its noise."""
@@ -30,13 +31,11 @@ def CHECK(window: Window) -> Iterator[Finding]:
         measured={
             "column": window.name,
             "points": window.points,
-            "span": window.span,
             "change": change.change,
             "low": change.low,
             "high": change.high,
             "t": change.t,
             "needed": round(window.needed),
-            "level": window.level,
         }
     )
 
@@ -46,16 +45,16 @@ def from_pair(pair: Pair) -> Iterator[Finding]:
     """Two runs whose difference is within its error wherever they meet."""
     meetings = pair.meetings or ((pair.ends,) if pair.ends else ())
     if not meetings:
-        yield Finding(measured={"a": pair.a.name, "b": pair.b.name}, variant="apart")
+        yield Finding(measured={"run_a": pair.a.name, "run_b": pair.b.name}, variant="apart")
     elif not any(m.clear for m in meetings):
         closest = meetings[0]
         yield Finding(
             measured={
-                "a": pair.a.name,
-                "b": pair.b.name,
+                "run_a": pair.a.name,
+                "run_b": pair.b.name,
                 "axis": closest.axis,
                 "at": closest.at,
-                "gap": closest.gap,
+                "difference": closest.gap,
                 "error": closest.error,
             },
             variant="pair",
@@ -77,7 +76,7 @@ SICK = (
         evidence=(_pair(Meeting("updates", 1000, 3.21, 3.20, 1000, 1000, 0.01)),),
         finds=({"axis": "updates", "error": 0.01},),
     ),
-    Example(evidence=(_pair(),), finds=({"a": "one", "b": "two"},)),
+    Example(evidence=(_pair(),), finds=({"run_a": "one", "run_b": "two"},)),
 )
 HEALTHY = (
     # falls; rises; long enough to exclude a fall worth the name

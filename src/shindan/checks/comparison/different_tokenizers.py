@@ -6,7 +6,7 @@ costs per byte of the same text can be compared: nats / ln 2 / (bytes per token)
 
 from collections.abc import Iterator
 
-from shindan.core.check import check
+from shindan.core.check import Pairing, check
 from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Measure
@@ -17,6 +17,7 @@ from shindan.core.finding import Finding, Measure
     kind="cause",
     severity="major",
     grounds="relation",
+    pair=Pairing("report0_own", "report0_hf", ("A:vocab_size=30522", "B:vocab_size=32000")),
 )
 def CHECK(pair: Pair) -> Iterator[Finding]:
     """Vocabularies or tokenizers that differ; converted where bytes per token are known."""

@@ -8,10 +8,10 @@ of an epoch that agree in their order accuse nobody.
 
 from collections.abc import Iterator
 
-from shindan.core.check import check
+from shindan.core.check import Pairing, check
 from shindan.core.evidence.pairs import Facts, Pair, Quoted, Side
 from shindan.core.example import Example
-from shindan.core.finding import Finding, Measure
+from shindan.core.finding import Finding, Measure, Severity
 
 COUNTED = ("positions", "reduction", "padding", "smoothing")
 
@@ -21,6 +21,7 @@ COUNTED = ("positions", "reduction", "padding", "smoothing")
     kind="cause",
     severity="major",
     grounds="relation",
+    pair=Pairing("report0_own", "report0_hf"),
 )
 def CHECK(pair: Pair) -> Iterator[Finding]:
     """What each loss is quoted as, what it counts, and both read alike."""
@@ -40,8 +41,11 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
     one, other = pair.alike
     reversed_ = (a.value - b.value) * (one.value - other.value) < 0
     if reversed_ or "run" in (a.over, b.over) or "running" in (a.over, b.over):
-        alike = {"alike_a": one.value, "alike_b": other.value, "alike": one.over}
-        yield Finding({**measured, **alike}, severity=None if reversed_ else "info")
+        alike = {"read_a": one.value, "read_b": other.value, "read_as": one.over}
+        severity: Severity | None = None if reversed_ else "info"
+        yield Finding(
+            {**measured, **alike}, severity=severity, variant="turned" if reversed_ else ""
+        )
 
 
 def _side(name: str, *readings: tuple[float, str], quoted: int = 0, **facts: str) -> Side:
@@ -54,7 +58,7 @@ SICK = (
     # report 0: the last epoch against Hugging Face's mean of the whole run
     Example(
         evidence=(Pair(_OWN, _side("hf", (4.75, "epoch"), (5.758, "run"), quoted=1)),),
-        finds=({"quoted_a": 4.918, "quoted_b": 5.758, "alike_a": 4.918, "alike_b": 4.75},),
+        finds=({"quoted_a": 4.918, "quoted_b": 5.758, "read_a": 4.918, "read_b": 4.75},),
     ),
     Example(
         evidence=(Pair(_side("own", (4.918, "epoch")), _side("hf", (5.758, "run"))),),

@@ -8,7 +8,7 @@ than half of the root's way; major where the large batch is the worse one at the
 import math
 from collections.abc import Iterator
 
-from shindan.core.check import check
+from shindan.core.check import Pairing, check
 from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
 from shindan.core.example import Example
 from shindan.core.finding import Finding
@@ -21,6 +21,7 @@ LARGER = 4.0
     kind="cause",
     severity="major",
     grounds="relation",
+    pair=Pairing("report4_baseline", "report4_advanced"),
     refs=("Malladi et al. 2022", "Goyal et al. 2017"),
 )
 def CHECK(pair: Pair) -> Iterator[Finding]:

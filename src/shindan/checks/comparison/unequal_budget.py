@@ -8,7 +8,7 @@ that stands at every equal budget accuses nobody.
 
 from collections.abc import Iterator
 
-from shindan.core.check import check
+from shindan.core.check import Pairing, check
 from shindan.core.evidence.pairs import Axis, Facts, Meeting, Pair, Side
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Severity
@@ -23,6 +23,7 @@ LEARNING: tuple[Axis, ...] = ("updates", "tokens", "epochs")
     kind="cause",
     severity="major",
     grounds="relation",
+    pair=Pairing("report4_baseline", "report4_advanced"),
     refs=("HelenGuohx/logbert#50", "deit#63"),
 )
 def CHECK(pair: Pair) -> Iterator[Finding]:
@@ -36,6 +37,7 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
     chosen = next(iter((*turned, *mostly)), None)
     if chosen is None or abs(end) <= 2 * pair.ends.error:
         return
+    stands = tuple(m.axis for m in pair.meetings if m.gap * end > 0)
     severity: Severity = "major" if chosen in turned and chosen.axis in LEARNING else "minor"
     yield Finding(
         measured={
@@ -53,11 +55,12 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
             "difference": end,
             "budget": end - chosen.gap,
             "rest": chosen.gap,
+            "stands": stands,
             "differ": pair.differ,
-            "rerun": pair.rerun,
+            "rerun": pair.rerun or f"{chosen.axis}={_spent(pair.a, chosen.axis):.0f}",
         },
         severity=severity,
-        variant="turned" if chosen in turned else "",
+        variant="" if chosen not in turned else "turned_here" if stands else "turned",
     )
 
 

@@ -137,3 +137,12 @@ class Overlay(Evidence):
     curves: tuple[tuple[str, str, tuple[tuple[float, float], ...]], ...] = ()
     not_shown: tuple[str, ...] = field(default=())
     """Runs of which nobody knows where they stand on it."""
+
+
+@dataclass(frozen=True)
+class Comparison(Evidence):
+    """All runs of one comparison, each of the others against the first, and their curves."""
+
+    sides: tuple[Side, ...]
+    pairs: tuple[Pair, ...]
+    overlay: Overlay | None = None

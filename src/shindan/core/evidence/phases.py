@@ -102,7 +102,7 @@ class Window(Evidence):
     """Whether the series ``name`` as a whole can be said to fall.
 
     ``slope`` is over all its ``span`` steps, ``level`` its mean. ``visible`` is the fall per step
-    that ought to show; ``needed`` so many further steps, as noisy as these, would show it. The
+    that ought to show; ``needed`` so many further updates, as noisy as these, would show it. The
     window decides when its interval excludes zero, or excludes a fall of ``visible``.
     """
 
