@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from shindan.cli.anomalies import anomalies
+from shindan.cli.compare import compare
 from shindan.cli.demo import demo
 from shindan.cli.explain import explain
 from shindan.cli.generate import generate
@@ -35,5 +36,5 @@ def main() -> None:
     """Tell why the training of a Transformer language model fails, with measured evidence."""
 
 
-for door in (run, report, read, explain, demo, train, recipes, predict, generate, anomalies):
+for door in (run, report, read, compare, explain, demo, train, recipes, predict, generate, anomalies):
     main.add_command(door)

@@ -40,12 +40,36 @@ def role_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @role_options
 @output_options
+@click.option(
+    "--forecast",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Where the losses will be after N more steps of the log's own count.",
+)
+@click.option("--reach", type=float, metavar="LOSS", help="When the losses will fall to LOSS.")
+@click.option(
+    "--vocab",
+    multiple=True,
+    type=click.IntRange(min=2),
+    metavar="SIZE",
+    help="A vocabulary size: does a loss stand at its logarithm? Else well-known ones are tried.",
+)
+@click.option(
+    "--unigram",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="NATS",
+    help="The entropy of the tokens' frequencies: does a loss stand at it?",
+)
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 3 on such a finding.")
 @click.option("--quiet", is_flag=True, help="Only write the files asked for.")
 @told
 def read(
     paths: tuple[Path, ...],
     roles: tuple[str, ...],
+    forecast: float | None,
+    reach: float | None,
+    vocab: tuple[int, ...],
+    unigram: float | None,
     fail_on: str | None,
     output: Output,
     **asked: str | None,
@@ -56,9 +80,10 @@ def read(
     numbers, and shown; it can be given.
     """
     from shindan.diagnose.logs import examine
+    from shindan.logs.course import Wanted
 
     given = {key.removeprefix("role_"): column for key, column in asked.items() if column}
-    read_logs = examine(paths, {**given, **_roles(roles)})
+    read_logs = examine(paths, {**given, **_roles(roles)}, Wanted(vocab, unigram, forecast, reach))
     output.check()
     output.write(read_logs.document, {}, read_logs.evidence)
     worst = min((SEVERITIES.index(f.severity) for f in read_logs.document.findings), default=9)

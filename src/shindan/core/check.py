@@ -38,6 +38,18 @@ class Rewrite:
 
 
 @dataclass(frozen=True)
+class Pairing:
+    """A fault of a comparison: two logs of ``tests/logs/figures`` that show it, side by side.
+
+    ``said`` is what a person adds to them, as ``shindan compare --set`` takes it.
+    """
+
+    a: str
+    b: str
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Need:
     """One parameter of a check."""
 
@@ -71,6 +83,7 @@ class Check:
     subsumes: tuple[str, ...]
     faults: tuple[Edit, ...]
     logs: tuple[Rewrite, ...]
+    pairings: tuple[Pairing, ...]
     preview: bool
     module: str
     alternatives: list[Alternative] = field(default_factory=list)
@@ -105,14 +118,15 @@ def check(
     subsumes: tuple[str, ...] = (),
     fault: Edit | tuple[Edit, ...] = (),
     log: Rewrite | tuple[Rewrite, ...] = (),
+    pair: Pairing | tuple[Pairing, ...] = (),
     preview: bool = False,
 ) -> Callable[[Judge], Check]:
     """Register a judging function as the check ``id``.
 
     ``explains`` lists the symptom ids this cause can explain; ``subsumes`` the ids of findings
     that are only its consequences (dropped when this one is found); ``fault`` the one-hunk edits
-    of patients on which it must fire, ``log`` the same for healthy logs (a check without any
-    stays ``preview``: not reported).
+    of patients on which it must fire, ``log`` the same for healthy logs, ``pair`` two logs side by
+    side (a check without any stays ``preview``: not reported).
     """
 
     def wrap(judge: Judge) -> Check:
@@ -126,6 +140,7 @@ def check(
             subsumes=subsumes,
             faults=(fault,) if isinstance(fault, Edit) else fault,
             logs=(log,) if isinstance(log, Rewrite) else log,
+            pairings=(pair,) if isinstance(pair, Pairing) else pair,
             preview=preview,
             module=judge.__module__,
             alternatives=[_alternative(judge)],

@@ -98,3 +98,5 @@ class Subject:
     facts: Mapping[str, Measure] = field(default_factory=dict)
     notes: tuple[Because, ...] = ()
     """What could not be read of it."""
+    course: tuple[Because, ...] = ()
+    """What its losses went through and may come to, in the order of time."""

@@ -26,6 +26,8 @@ ENOUGH_UPDATES = 10
 """Below this many updates silence means nothing: the verdict is ``inconclusive``."""
 PER_CHECK = 3
 """Findings kept of one check."""
+COMPARING = "comparison"
+"""The family of checks of logs and of pairs of them."""
 UNDECIDED = "comparison/cannot-decide"
 """The finding that says so of a log."""
 
@@ -42,10 +44,8 @@ def diagnose(
     subject: Subject,
     checks: Iterable[Check] | None = None,
 ) -> Document:
-    """Judge one subject's evidence by every check (a log by those that can read one)."""
-    checks = all_checks() if checks is None else tuple(checks)
-    if subject.kind == "log":
-        checks = tuple(c for c in checks if next(c.able(READ), None) is not None)
+    """Judge one subject's evidence by every check that can be made of a run, or of a log."""
+    checks = _fitting(subject.kind) if checks is None else tuple(checks)
     found: list[Diagnosed] = []
     not_run: list[NotRun] = []
     broken = list(failures)
@@ -68,6 +68,13 @@ def diagnose(
     findings = ranked(found, {c.id: c for c in checks})
     verdict = _verdict(findings, evidence)
     return Document(verdict, (subject,), findings, tuple(not_run), tuple(broken))
+
+
+def _fitting(kind: str) -> tuple[Check, ...]:
+    """A log by the checks that can read one; a run not by those that compare two."""
+    if kind == "log":
+        return tuple(c for c in all_checks() if next(c.able(READ), None) is not None)
+    return tuple(c for c in all_checks() if c.id.partition("/")[0] != COMPARING)
 
 
 def together(documents: Sequence[Document]) -> Document:

@@ -27,7 +27,9 @@ def about(subject: Subject, say: Words) -> tuple[tuple[str, str], ...]:
         for key, value in subject.facts.items()
         if f"fact_{key}" in say.table
     ]
-    return (*known, *((say("fact_lost"), told(note, say.language)) for note in subject.notes))
+    went = ((say("fact_course"), told(said, say.language)) for said in subject.course)
+    lost = ((say("fact_lost"), told(note, say.language)) for note in subject.notes)
+    return (*known, *went, *lost)
 
 
 def lines(subject: Subject, say: Words) -> Iterator[str]:
@@ -50,6 +52,8 @@ def lines(subject: Subject, say: Words) -> Iterator[str]:
     for key in ("twice", "missing", "returns", "restarts"):
         if facts.get(key):
             yield say.count(f"log_{key}", int(str(facts[key])))
+    for said in subject.course:
+        yield told(said, say.language)
     for note in subject.notes:
         yield say("log_lost", what=told(note, say.language))
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from shindan.core.evidence.curve import Curve, DataLines, FixedBatch, LayerPicture, MicroStep
 from shindan.core.evidence.logs import LogCurve
+from shindan.core.evidence.pairs import Comparison
+from shindan.report import compared
 from shindan.report.chart import (
     Chart,
     Drawing,
@@ -44,11 +46,23 @@ def figures(view: View, say: Words) -> tuple[Figure, ...]:
         held = evidence.get(LogCurve)
         if isinstance(held, LogCurve):
             drawn += of_log(held, subject.name if len(view.logs) > 1 else "", say)
+    comparison = view.get(Comparison)
+    if comparison is not None:
+        drawn.append(_compared(comparison, say))
     if curve is not None:
         drawn += [_learning_rate(curve, say), _gradients(curve, say)]
     if layers is not None:
         drawn.append(_layers(layers, say))
     return tuple(figure for figure in drawn if figure is not None)
+
+
+def _compared(comparison: Comparison, say: Words) -> Figure | None:
+    """The curves of all runs over what they have spent."""
+    axis = comparison.overlay.axis if comparison.overlay else "updates"
+    return _figure(
+        say("chart_compared"), say("axis_loss_raw"), compared.lines(comparison), (), say,
+        x=say(f"spent_{axis}"),
+    )  # fmt: skip
 
 
 def of_log(curve: LogCurve, name: str, say: Words) -> list[Figure | None]:

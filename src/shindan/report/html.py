@@ -8,9 +8,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from shindan.core.evidence.curve import FixedBatch, FixedPoint, Prediction
+from shindan.core.evidence.pairs import Comparison
 from shindan.core.text import Language
 from shindan.report import prose
 from shindan.report.about import about, names
+from shindan.report.compared import SideBySide, table
 from shindan.report.figures import Figure, figures
 from shindan.report.numbers import number
 from shindan.report.outline import Outline, outline
@@ -35,6 +37,7 @@ class Part:
     figures: tuple[Figure, ...]
     predictions: tuple[Prediction, ...]
     fixed: FixedPoint | None
+    compared: SideBySide | None
     level: int
 
 
@@ -60,7 +63,7 @@ def render_many(title: str, parts: Sequence[tuple[str, str, View]], language: La
 
 def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: int) -> Part:
     report = outline(view, say.language, prefix)
-    fixed = view.get(FixedBatch)
+    fixed, comparison = view.get(FixedBatch), view.get(Comparison)
     return Part(
         prefix=prefix,
         heading=heading,
@@ -71,6 +74,7 @@ def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: 
         figures=figures(view, say),
         predictions=fixed.predictions[:PREDICTIONS] if fixed else (),
         fixed=fixed.points[-1] if fixed and fixed.points else None,
+        compared=table(comparison, say) if comparison else None,
         level=level,
     )
 

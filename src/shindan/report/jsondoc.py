@@ -27,6 +27,7 @@ def to_json(document: Document, language: Language) -> Json:
             {
                 **plain(s.facts),
                 **({"lost": [told(note, "en") for note in s.notes]} if s.notes else {}),
+                **({"course": [told(said, language) for said in s.course]} if s.course else {}),
                 "kind": s.kind,
                 "name": s.name,
                 "record": s.record,

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 from textwrap import indent
 
+from shindan.core.evidence.pairs import Comparison
 from shindan.core.finding import Subject
 from shindan.core.text import Language
+from shindan.report import compared
 from shindan.report.about import lines, names
 from shindan.report.outline import Change, Entry, outline
 from shindan.report.terminal import headline, not_run
@@ -21,6 +23,9 @@ def render(view: View, language: Language) -> str:
     if logs:
         parts.append(f"## {say('section_logs')}")
         parts.append("\n".join(_log(log, say) for log in logs))
+    comparison = view.get(Comparison)
+    if comparison is not None:
+        parts += [f"## {say('section_compared')}", _side_by_side(comparison, say)]
     for section in ("causes", "risks", "symptoms"):
         entries: tuple[Entry, ...] = getattr(report, section)
         if entries:
@@ -38,11 +43,20 @@ def render(view: View, language: Language) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _side_by_side(comparison: Comparison, say: Words) -> str:
+    made = compared.table(comparison, say)
+    head = [f"| | {' | '.join(map(_cell, made.names))} |", "|---" * (len(made.names) + 1) + "|"]
+    return "\n".join(
+        [*head, *(f"| {_cell(name)} | {' | '.join(map(_cell, cells))} |" for name, cells in made.rows)]
+    )
+
+
 def _log(log: Subject, say: Words) -> str:
     """One log as an item of a list."""
-    verdict = log.facts.get("verdict", "inconclusive")
+    verdict = log.facts.get("verdict")
+    judged = f" **{say(f'verdict_{verdict}')}**" if verdict else ""
     told = "\n".join(f"  - {line}" for line in lines(log, say))
-    return f"- `{log.name}` **{say(f'verdict_{verdict}')}**\n{told}"
+    return f"- `{log.name}`{judged}\n{told}"
 
 
 def _entry(entry: Entry, say: Words) -> Iterator[str]:

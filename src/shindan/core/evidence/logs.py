@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shindan.core.evidence.base import Evidence
+from shindan.core.evidence.phases import Course, Window
 from shindan.core.evidence.trend import LossTrend
 from shindan.core.finding import NOWHERE, Where
 
@@ -259,6 +260,7 @@ class LogCurve(Evidence):
 
 
 READ = frozenset(
-    (LogColumns, LogProgress, LogFinite, LogRates, LogClip, LogScale, LogController, LossTrend)
+    (LogColumns, LogProgress, LogFinite, LogRates, LogClip, LogScale, LogController, LossTrend,
+     Window, Course)
 )
 """Evidence that a log gives: a check none of whose judges does with it asks for a run."""
