@@ -12,9 +12,7 @@ FAILED = 3
 
 
 @click.command()
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="A B...", type=click.Path(path_type=Path)
-)
+@click.argument("paths", nargs=-1, required=True, metavar="A B...", type=click.Path(path_type=Path))
 @click.option(
     "--set",
     "said",

@@ -69,9 +69,7 @@ def forecast(found: Phases, x: Array, y: Array, at: float, lr: Array | None = No
     )
 
 
-def reach(
-    found: Phases, x: Array, y: Array, target: float, lr: Array | None = None
-) -> Reach:
+def reach(found: Phases, x: Array, y: Array, target: float, lr: Array | None = None) -> Reach:
     """When the series falls to ``target``, as far as this log allows to say."""
     past, refusal = _past(found, x, y, lr)
     if refusal is not None:

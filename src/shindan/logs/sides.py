@@ -123,5 +123,3 @@ def _means(values: Numbers, rows: Numbers, over: Over, at: Mapping[Axis, Numbers
     if len(rows) > 1 and over in ("step", "epoch"):
         made.append(Quoted(float(values[rows].mean()), "run", "training"))
     return made
-
-

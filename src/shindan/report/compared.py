@@ -73,14 +73,15 @@ def _facts(sides: tuple[Side, ...], say: Words) -> Iterator[tuple[str, tuple[str
             yield say(f"known_{name}"), tuple(told)
 
 
-def _met(
-    pair: Pair, other: int, runs: int, say: Words
-) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _met(pair: Pair, other: int, runs: int, say: Words) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The first run and this one at equal budgets; the cells of the others stay empty."""
     unit = say("bits_per_byte" if pair.per_byte else "nats")
     for met in pair.meetings:
         cells = [""] * runs
-        cells[0], cells[other] = _level(met.a, met.at_a, met, say), _level(met.b, met.at_b, met, say)
+        cells[0], cells[other] = (
+            _level(met.a, met.at_a, met, say),
+            _level(met.b, met.at_b, met, say),
+        )
         name = say("met_at", axis=say(f"spent_{met.axis}"), at=_amount(met.at), unit=unit)
         yield name, tuple(cells)
 

@@ -7,8 +7,10 @@ the loss no longer falls, and after 40 updates; below 100 updates it is minor. T
 
 from collections.abc import Iterator
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import Curve, DataLines, MicroStep
+from shindan.core.evidence.logs import LogProgress
+from shindan.core.evidence.phases import AtLine, Course
 from shindan.core.example import Example
 from shindan.core.finding import Finding
 from shindan.core.plateau import plateau, warming_up
@@ -36,6 +38,7 @@ TOLERANCE = 0.02
             new="                (loss * 0).backward()",
         ),
     ),
+    log=Rewrite("controlled", 0, {"loss": (10.38, 10.375)}),
 )
 def CHECK(curve: Curve, lines: DataLines) -> Iterator[Finding]:
     """The last quarter of the run lies on the uniform line and is flat."""
@@ -57,10 +60,39 @@ def CHECK(curve: Curve, lines: DataLines) -> Iterator[Finding]:
             return
 
 
+@CHECK.also
+def from_log(course: Course, progress: LogProgress) -> Iterator[Finding]:
+    """The last plateau of a log is at ln V: of its own vocabulary, or of a well-known one.
+
+    A well-known size is tried only where the log names none and never left the line; a loss may
+    stand there by chance, so that is minor.
+    """
+    ends = [s for s in course.stands if s.line == "uniform" and s.ends]
+    for stand in ends[:1]:
+        sure = stand.given and progress.updates >= SURE
+        yield Finding(
+            {
+                "loss": round(stand.level, 4),
+                "line": round(stand.at, 4),
+                "classes": stand.vocabularies[0],
+                "updates": progress.updates,
+            },
+            severity=None if sure else "minor",
+            variant="log",
+        )
+
+
 def _run(losses: list[float], updates: int) -> Curve:
     return Curve(
         tuple(MicroStep(i, i, v, ce=v) for i, v in enumerate(losses)), (), total_updates=updates
     )
+
+
+def _log(updates: int, ends: bool = True, given: bool = True) -> tuple[Course, LogProgress]:
+    stand = AtLine(
+        "loss", "step", "uniform", 10.373, 10.376, 1.0, 900.0, 90, (32000,), given, True, ends
+    )
+    return Course((), (stand,)), LogProgress("step", 90, 1, 900, 10, updates=updates)
 
 
 _LINES = DataLines(24, 3.178, 3.178, 3.02, 1.93, 60000)
@@ -69,6 +101,8 @@ _FLAT = [3.18 + 0.01 * (-1) ** i for i in range(120)]
 SICK = (
     Example(evidence=(_run(_FLAT, 120), _LINES), finds=({"loss": 3.18, "updates": 120},)),
     Example(evidence=(_run(_FLAT[:48], 48), _LINES), finds=({"updates": 48},)),
+    Example(_log(900), finds=({"loss": 10.376, "classes": 32000},)),
+    Example(_log(900, given=False), finds=({"line": 10.373},)),
 )
 HEALTHY = (
     # short, and falling
@@ -77,6 +111,9 @@ HEALTHY = (
     Example(evidence=(_run(_FLAT, 120), DataLines(24, 3.178, 3.178, 3.17, 3.16, 60000))),
     # too short to say
     Example(evidence=(_run(_FLAT[:30], 30), _LINES)),
+    # a log that left the line, and one that stands at none
+    Example(_log(900, ends=False)),
+    Example((Course(()), LogProgress("step", 90, 1, 900, 10, updates=900))),
     # at the unigram line
     Example(evidence=(_run([3.02] * 120, 120), _LINES)),
 )
