@@ -12,7 +12,7 @@ from shindan.core.evidence.curve import Curve, DataLines, MicroStep
 from shindan.core.evidence.logs import LogProgress
 from shindan.core.evidence.phases import AtLine, Course
 from shindan.core.example import Example
-from shindan.core.finding import Finding
+from shindan.core.finding import Finding, Severity
 from shindan.core.plateau import plateau, warming_up
 
 UPDATES = 40
@@ -65,11 +65,10 @@ def from_log(course: Course, progress: LogProgress) -> Iterator[Finding]:
     """The last plateau of a log is at ln V: of its own vocabulary, or of a well-known one.
 
     A well-known size is tried only where the log names none and never left the line; a loss may
-    stand there by chance, so that is minor.
+    stand there by chance, so that is only worth knowing.
     """
     ends = [s for s in course.stands if s.line == "uniform" and s.ends]
     for stand in ends[:1]:
-        sure = stand.given and progress.updates >= SURE
         yield Finding(
             {
                 "loss": round(stand.level, 4),
@@ -77,9 +76,15 @@ def from_log(course: Course, progress: LogProgress) -> Iterator[Finding]:
                 "classes": stand.vocabularies[0],
                 "updates": progress.updates,
             },
-            severity=None if sure else "minor",
+            severity=_of_log(stand, progress),
             variant="log",
         )
+
+
+def _of_log(stand: AtLine, progress: LogProgress) -> Severity:
+    if not stand.given:
+        return "info"
+    return "major" if progress.updates >= SURE else "minor"
 
 
 def _run(losses: list[float], updates: int) -> Curve:
