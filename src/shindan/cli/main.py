@@ -36,5 +36,17 @@ def main() -> None:
     """Tell why the training of a Transformer language model fails, with measured evidence."""
 
 
-for door in (run, report, read, compare, explain, demo, train, recipes, predict, generate, anomalies):
+for door in (
+    run,
+    report,
+    read,
+    compare,
+    explain,
+    demo,
+    train,
+    recipes,
+    predict,
+    generate,
+    anomalies,
+):
     main.add_command(door)

@@ -21,9 +21,7 @@ class ReadLogs:
     evidence: tuple[Mapping[type[Evidence], Evidence], ...]
 
 
-def examine(
-    paths: Sequence[Path], asked: Mapping[str, str], wanted: Wanted = NOTHING
-) -> ReadLogs:
+def examine(paths: Sequence[Path], asked: Mapping[str, str], wanted: Wanted = NOTHING) -> ReadLogs:
     """Read and judge every log; ShindanError for a path or a column that there is not."""
     tables = [table for path in paths for table in read(path)]
     refuse_unknown(tables, asked)

@@ -151,7 +151,9 @@ def facts(found: Given) -> Facts:
 def _setting(table: LogTable, patterns: tuple[str, ...]) -> object:
     for pattern in patterns:
         for name, value in table.settings.items():
-            if not name.startswith("units.") and re.fullmatch(pattern, normal(name.rpartition(".")[2])):
+            if not name.startswith("units.") and re.fullmatch(
+                pattern, normal(name.rpartition(".")[2])
+            ):
                 return value
     return None
 

@@ -31,7 +31,11 @@ def positions(log: Judged, found: Given) -> Mapping[Axis, Numbers]:
         made["updates"] = x * per_epoch
     if unit == "epoch":
         made["epochs"] = x
-    elif epoch is not None and np.isfinite(epoch).any() and len(np.unique(epoch[np.isfinite(epoch)])) > 1:
+    elif (
+        epoch is not None
+        and np.isfinite(epoch).any()
+        and len(np.unique(epoch[np.isfinite(epoch)])) > 1
+    ):
         made["epochs"] = epoch
     elif "updates" in made and per_epoch is not None:
         made["epochs"] = made["updates"] / per_epoch

@@ -17,9 +17,7 @@ SURE = (1.96 + 0.84) / 1.96
 """The interval must be so much smaller than the fall for four of five such windows to show it."""
 
 
-def window(
-    name: str, unit: str, x: Array, y: Array, per_update: float = 1.0
-) -> Window | None:
+def window(name: str, unit: str, x: Array, y: Array, per_update: float = 1.0) -> Window | None:
     """Judge the series ``y`` (n,) at steps ``x`` (n,); None below FEWEST finite values.
 
     ``per_update`` steps make one update.
@@ -33,4 +31,6 @@ def window(
     # half the interval of the change goes with n^-1/2, what is to be seen with n
     half = (line.high - line.low) / 2
     enough = (SURE * half * span**0.5 / visible) ** (2 / 3) if visible else span
-    return Window(name, unit, len(y), span, level, line, visible, max(0.0, enough - span) / per_update)
+    return Window(
+        name, unit, len(y), span, level, line, visible, max(0.0, enough - span) / per_update
+    )

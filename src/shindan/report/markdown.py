@@ -47,7 +47,10 @@ def _side_by_side(comparison: Comparison, say: Words) -> str:
     made = compared.table(comparison, say)
     head = [f"| | {' | '.join(map(_cell, made.names))} |", "|---" * (len(made.names) + 1) + "|"]
     return "\n".join(
-        [*head, *(f"| {_cell(name)} | {' | '.join(map(_cell, cells))} |" for name, cells in made.rows)]
+        [
+            *head,
+            *(f"| {_cell(name)} | {' | '.join(map(_cell, cells))} |" for name, cells in made.rows),
+        ]
     )
 
 

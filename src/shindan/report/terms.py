@@ -23,10 +23,7 @@ def rows(
 def worded(measured: Mapping[str, Measure], language: Language) -> dict[str, Measure]:
     """The same with values that are words put into the language; names of things stay."""
     values: Mapping[str, Mapping[str, str]] = sheet("terms", language)["values"]
-    return {
-        key: _worded(value, values.get(key, {}))
-        for key, value in measured.items()
-    }
+    return {key: _worded(value, values.get(key, {})) for key, value in measured.items()}
 
 
 def _worded(value: Measure, known: Mapping[str, str]) -> Measure:

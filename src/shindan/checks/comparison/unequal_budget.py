@@ -77,7 +77,9 @@ def _pair(
     ends: tuple[float, float], met: tuple[float, float], spent: tuple[float, float],
     axis: Axis = "updates", error: float = 0.01,
 ) -> Pair:  # fmt: skip
-    a, b = (Side(n, Facts(spent=((axis, s),))) for n, s in zip(("small", "big"), spent, strict=True))
+    a, b = (
+        Side(n, Facts(spent=((axis, s),))) for n, s in zip(("small", "big"), spent, strict=True)
+    )
     at = min(spent)
     return Pair(
         a, b, ends=Meeting("updates", max(spent), *ends, *spent, error),

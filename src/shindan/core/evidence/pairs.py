@@ -118,7 +118,6 @@ class Pair(Evidence):
         """Where both had spent the same of that."""
         return next((m for m in self.meetings if m.axis == axis), None)
 
-
     @property
     def alike(self) -> tuple[Quoted, Quoted] | None:
         """Both losses read the same way, the finest that both logs allow."""
