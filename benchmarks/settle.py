@@ -13,15 +13,16 @@ import importlib
 import math
 import sys
 import time
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from settling.pages import page
+from settling.pages import means, page
 from settling.plan import Plan
 from settling.runs import Job, Slots, jobs
-from settling.tables import effects, markdown
+from settling.tables import effects, markdown, noise, summary
 
 
 def main() -> None:
@@ -42,25 +43,40 @@ def main() -> None:
     chosen = [named(word) for word in asked.plans]
     if not asked.page:
         made = [work(plan, size, name, asked) for name, size, plan in chosen]
-        slots.prepare([job for first, rest in made for job in [*first, *rest]])
-        slots.run(job for first, _ in made for job in first)
+        needed = [job for first, _ in made for job in first]
+        slots.prepare(needed)
+        slots.run(needed)
+        slots.prepare([job for _, rest in made for job in rest])
         turns = zip_longest(*(rest for _, rest in made))
         slots.run(job for turn in turns for job in turn if job is not None)
     for name, size, plan in chosen:
         seeds = asked.seeds or plan.sizes[size].seeds
         folder = asked.out / f"{name}:{size}"
-        for measured in measures(plan, folder):
-            if asked.page:
-                page(plan, name.replace("_", "-"), folder, seeds, measured, asked.docs)
-            else:
-                table = markdown(plan, effects(plan, folder, seeds, measured), measured)
-                print(f"\n{name}:{size}\n{table}")
+        told(plan, name, folder, seeds, asked.docs if asked.page else None)
+
+
+def told(plan: Plan, name: str, folder: Path, seeds: Sequence[int], docs: Path | None) -> None:
+    """Every table of the plan, printed or put into its page of ``docs``."""
+    title = name.replace("_", "-")
+    for measured in measures(plan, folder):
+        if measured in plan.beside:
+            continue
+        if docs is not None:
+            page(plan, title, folder, seeds, measured, docs)
+        else:
+            found = effects(plan, folder, seeds, measured)
+            print(f"\n{folder.name}\n{markdown(plan, found, measured)}\n{noise(found)}")
+    if plan.beside and docs is not None:
+        means(plan, title, folder, seeds, docs)
+    elif plan.beside:
+        print(f"\n{summary(plan, folder, seeds)}")
 
 
 def named(word: str) -> tuple[str, str, Plan]:
     """(report, size, plan) of ``REPORT:SIZE``."""
     name, _, size = word.partition(":")
-    known = sorted(p.stem for p in (Path(__file__).parent / "settling").glob("report_*.py"))
+    files = (Path(__file__).parent / "settling").glob("*.py")
+    known = sorted(p.stem for p in files if p.stem.startswith(("report_", "against_")))
     if name not in known:
         sys.exit(f"there is no {name!r}; there are: {', '.join(known)}")
     plan: Plan = importlib.import_module(f"settling.{name}").PLAN
@@ -75,7 +91,8 @@ def work(
     """The plan's runs in OUT/REPORT:SIZE."""
     seeds = asked.seeds or plan.sizes[size].seeds
     folder = (asked.out / f"{name}:{size}").absolute()
-    return jobs(plan, size, folder, asked.data.absolute(), seeds, asked.arms or list(plan.arms))
+    arms = asked.arms or plan.sizes[size].arms or list(plan.arms)
+    return jobs(plan, size, folder, asked.data.absolute(), seeds, arms)
 
 
 def measures(plan: Plan, folder: Path) -> list[str]:

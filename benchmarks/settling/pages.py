@@ -7,7 +7,7 @@ from statistics import fmean
 from matplotlib.figure import Figure
 
 from settling.plan import Plan
-from settling.tables import Effect, effects, markdown
+from settling.tables import Effect, effects, markdown, noise, summary
 
 
 def put(page: Path, mark: str, text: str) -> None:
@@ -29,9 +29,17 @@ def page(
     size = folder.name.partition(":")[2] or folder.name
     drawn = place / f"{name}-{size}-{measured.replace(' ', '-')}.svg"
     place.mkdir(parents=True, exist_ok=True)
-    forest(found, measured, plan.base, drawn)
-    text = markdown(plan, found, measured)
-    put(place / f"{name}.md", f"{size} {measured}", f"{text}\n\n![{measured}]({drawn.name})")
+    other = "the arm each is compared with" if plan.against else plan.base
+    forest(found, measured, other, drawn)
+    parts = [markdown(plan, found, measured), noise(found), f"![{measured}]({drawn.name})"]
+    text = "\n\n".join(part for part in parts if part)
+    put(place / f"{name}.md", f"{size} {measured}", text)
+
+
+def means(plan: Plan, name: str, folder: Path, seeds: Sequence[int], place: Path) -> None:
+    """The table of what the plan tells together, into ``place/<name>.md``."""
+    size = folder.name.partition(":")[2] or folder.name
+    put(place / f"{name}.md", f"{size} means", summary(plan, folder, seeds))
 
 
 def forest(found: Sequence[Effect], measured: str, base: str, path: Path) -> None:

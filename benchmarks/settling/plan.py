@@ -18,9 +18,13 @@ class Size:
     words: Words
     """Of every arm; ``{data}`` is the folder of the real data. An arm's own words win."""
     seeds: tuple[int, ...] = (0, 1, 2)
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What ``{name}`` in the arms' words means at this size."""
     before: Mapping[str, Words] = field(default_factory=dict)
-    """Runs that all arms need first (a teacher), by folder; ``{folder}`` in the arms' words is
-    where they are."""
+    """Runs that all arms need first (a teacher), by folder, with words of their own; ``{folder}``
+    in the arms' words is where they are."""
+    arms: tuple[str, ...] = ()
+    """The arms of this size; none: all."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class Plan:
 
     question: str
     arms: Mapping[str, Words]
-    """The recipe, then its settings, by a name for people; the first is the base."""
+    """The recipe (or a script that takes its words), then its settings, by a name for people; the
+    first is the base."""
     sizes: Mapping[str, Size]
     measure: Callable[[Path], Mapping[str, float]]
     """Numbers of a finished run from its folder, the one that decides first."""
@@ -41,6 +46,10 @@ class Plan:
     """Arms that are not compared with the base: shown beside it."""
     against: Mapping[str, str] = field(default_factory=dict)
     """Arms that are compared with another arm than the base."""
+    beside: tuple[str, ...] = ()
+    """Measures that are told together, as means, in one table without a plot."""
+    once: Words = field(default_factory=list)
+    """Settings that make a run quick which is only to prepare the text for all others."""
 
     @property
     def base(self) -> str:

@@ -1,6 +1,7 @@
 """Many short runs of ``shindan train``: side by side, stopped at any time, gone on with later."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from settling import mixtures
 from settling.plan import Device, Plan, Words
 
 DONE = "done.json"
@@ -45,18 +47,19 @@ def jobs(
 ) -> tuple[list[Job], list[Job]]:
     """(runs that the others need, all others), seed by seed, so that early pairs are whole."""
     chosen = plan.sizes[size]
-    shared = [word.format(data=data, folder=out) for word in chosen.words]
+    known = {**chosen.values, "data": data, "folder": out}
 
     def job(name: str, recipe: str, *layers: Sequence[str]) -> Job:
-        told = [word.format(data=data, folder=out) for layer in layers for word in layer]
-        return Job(out / name, [recipe, *merged(shared, told)], chosen.device, plan)
+        told = [word.format(**known) for word in merged(*layers)]
+        return Job(out / name, [recipe, *told], chosen.device, plan)
 
     first = [job(name, recipe, words) for name, (recipe, *words) in chosen.before.items()]
     rest = []
     for seed in seeds:
         for arm in arms:
             recipe, *words = plan.arms[arm]
-            rest.append(job(f"{folder_name(arm)}-{seed}", recipe, words, [f"seed={seed}"]))
+            layers = (chosen.words, words, [f"seed={seed}"])
+            rest.append(job(f"{folder_name(arm)}-{seed}", recipe, *layers))
     return first, rest
 
 
@@ -130,14 +133,17 @@ class Slots:
         made = job.folder.parent / f".prepared-{kind}"
         if made.exists() or time.monotonic() > self.until:
             return
-        trial = job.folder.parent / f".trial-{kind}"
-        shutil.rmtree(trial, ignore_errors=True)
-        once = ["max_updates=1", f"output_dir={trial}", "plot=false", "device=cpu",
-                "precision=fp32", "compile=false", "batch_size=2"]  # fmt: skip
-        trained(merged(job.words, once), "cpu", self.until - time.monotonic())
         part = job.folder.parent / f".part-{kind}"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
+        if job.words[0].startswith("causal-mix"):
+            mixtures.prepare(job.words, part)
+            part.rename(made)
+            return
+        trial = job.folder.parent / f".trial-{kind}"
+        shutil.rmtree(trial, ignore_errors=True)
+        once = ["max_updates=1", f"output_dir={trial}", "plot=false", "compile=false"]
+        trained(merged(job.words, once, job.plan.once), job.device, self.until - time.monotonic())
         for pattern in PREPARED:
             for file in trial.glob(pattern):
                 file.rename(part / file.name)
@@ -161,14 +167,17 @@ def text_of(words: Sequence[str]) -> str:
 
 
 def trained(words: Sequence[str], device: Device, seconds: float) -> tuple[int | None, str]:
-    """(exit status, what was said) of ``shindan train``; no status where time was up."""
-    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
+    """(exit status, what was said) of ``shindan train``, or of the script that stands in the
+    recipe's place and takes the same words; no status where time was up."""
+    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     if device == "cpu":
-        environment |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "shindan", "train", *words]
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    program = [] if words[0].endswith(".py") else ["-m", "shindan", "train"]
+    command = [sys.executable, *program, *words]
+    limit = seconds if math.isfinite(seconds) else None
     try:
         made = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+            command, env=environment, capture_output=True, text=True, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired:
         return None, ""

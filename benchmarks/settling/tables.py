@@ -23,6 +23,8 @@ class Effect:
     high: float | None = None
     """The paired difference (arm minus base), mean and 95 % interval by Student's t."""
     pairs: int = 0
+    spread: float | None = None
+    """Standard deviation of the paired differences."""
 
 
 def effects(plan: Plan, folder: Path, seeds: Sequence[int], measured: str) -> list[Effect]:
@@ -50,7 +52,7 @@ def effect(arm: str, own: dict[int, float], base: dict[int, float], plan: Plan) 
     if len(gaps) < 2:
         return Effect(arm, own, gaps[0] if gaps else None, pairs=len(gaps))
     middle, half = fmean(gaps), half_interval(gaps)
-    return Effect(arm, own, middle, middle - half, middle + half, len(gaps))
+    return Effect(arm, own, middle, middle - half, middle + half, len(gaps), stdev(gaps))
 
 
 def half_interval(gaps: Sequence[float]) -> float:
@@ -77,4 +79,32 @@ def markdown(plan: Plan, found: Sequence[Effect], measured: str, digits: int = 3
         other = plan.against.get(each.arm)
         name = each.arm if other is None else f"{each.arm} (against: {other})"
         rows.append(f"| {name} | {len(each.values)} | {mean} | {spread} | {gap} | {span} |")
+    return "\n".join(rows)
+
+
+def noise(found: Sequence[Effect], digits: int = 3) -> str:
+    """A sentence: how far seeds alone move a difference, pooled over the arms."""
+    spreads = [(each.spread, each.pairs) for each in found if each.spread is not None]
+    if not spreads:
+        return ""
+    freedom = sum(pairs - 1 for _, pairs in spreads)
+    pooled = math.sqrt(sum((pairs - 1) * sd**2 for sd, pairs in spreads) / freedom)
+    fewest = min(pairs for _, pairs in spreads)
+    seen = float(stats.t.ppf(0.975, freedom)) * pooled / math.sqrt(fewest)
+    return (
+        f"Seed noise: a paired difference has sd {pooled:.{digits}f} (pooled over {len(spreads)} "
+        f"comparisons); with {fewest} seeds a mean difference beyond {seen:.{digits}f} stands "
+        f"out of it. By chance alone about {0.05 * len(spreads):.1f} of {len(spreads)} intervals "
+        "exclude 0."
+    )
+
+
+def summary(plan: Plan, folder: Path, seeds: Sequence[int], digits: int = 3) -> str:
+    """The plan's ``beside``, one column each, as means over seeds."""
+    rows = [f"| arm | {' | '.join(plan.beside)} |", "|---" * (1 + len(plan.beside)) + "|"]
+    for arm in plan.arms:
+        columns = [values(folder, arm, seeds, measured).values() for measured in plan.beside]
+        if all(columns):
+            cells = [f"{fmean(column):.{digits}f}" for column in columns]
+            rows.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(rows)

@@ -61,11 +61,21 @@ def scaled() -> list[Row]:
     ]
 
 
+def resumed() -> list[Row]:
+    """Taken up again at step 800 after it had come to 890."""
+    steps = [*range(0, 900, 10), *range(800, 1200, 10)]
+    losses = _losses(6)
+    return [
+        {"step": s, "loss": round(losses[s // 10], 4), "lr": 3e-4 * (1 - s / 1200)} for s in steps
+    ]
+
+
 MAKERS: Mapping[str, Callable[[], list[Row]]] = {
     "nanogpt": nanogpt,
     "hf_trainer": hf_trainer,
     "controlled": controlled,
     "scaled": scaled,
+    "resumed": resumed,
 }
 
 
@@ -95,6 +105,6 @@ def write(name: str, rows: list[Row], folder: Path) -> Path:
         path = folder / "training_log.json"
         path.write_text(json.dumps({"last_update": "2025-12-17T18:46:18", "steps": rows}))
     else:
-        path = folder / "metrics.jsonl"
+        path = folder / f"{name}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path

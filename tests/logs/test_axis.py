@@ -66,6 +66,13 @@ def test_a_resume_within_epochs_is_none() -> None:
     assert len(found.progress.returns) == 1
 
 
+def test_epochs_cut_to_two_figures_are_not_the_same_row() -> None:
+    found = way(epoch=[round(i / 300, 2) for i in range(120)], loss=falling(120))
+    assert found.unit == "epoch"
+    assert found.kept.all()
+    assert found.progress.twice == 0
+
+
 def test_micro_steps_are_told_by_the_counter_of_updates() -> None:
     updates = [float(i) for i in range(1, 41)]
     found = way(step=[16 * u for u in updates], optimizer_step=updates, loss=falling(40)).progress

@@ -150,6 +150,8 @@ def test_order_is_a_function_of_seed_and_epoch() -> None:
     shuffled = Shuffled(list(range(1000)), seed=3)
     assert [shuffled[i] for i in range(1000)] == first.tolist()
     assert [shuffled[i] for i in range(1000, 2000)] == order(1000, 3, 1).tolist()
+    across = [*first[-2:], *order(1000, 3, 1)]
+    assert shuffled.places(998, 1002).tolist() == across
 
 
 def test_generators_of_neighbouring_numbers_are_unlike() -> None:

@@ -19,6 +19,8 @@ REGULAR = 0.9
 RECORDS = {"hf-trainer-state", "json", "phase8", "tensorboard", "wandb", "mlflow-sqlite",
     "mlflow-files", "trackio", "shindan-record"}  # fmt: skip
 """Formats whose rows are numbered by records."""
+EXACT = ("step", "update")
+"""Counters that do not stand still: an epoch may be a fraction, cut to two figures."""
 RETURNS = 20
 """Returns that are told one by one."""
 
@@ -49,7 +51,7 @@ def axis(table: LogTable, roles: Roles) -> Axis:
     kept[~rows] = True
     if not len(index):
         return Axis(unit, x, kept, LogProgress(unit, 0, 0.0, 0.0, 0.0))
-    chosen = _surviving(x, index)
+    chosen = _surviving(x, index, unit in EXACT)
     kept[index[chosen]] = True
     if unit != "row" and (~rows).any():
         low, high = x[index[chosen]][[0, -1]]
@@ -128,8 +130,11 @@ def _filled(values: Numbers) -> Numbers:
     return np.asarray(values[np.where(last < 0, first, last)])
 
 
-def _surviving(x: Numbers, index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Positions in ``index`` of the rows that no later row of the same run wrote again."""
+def _surviving(x: Numbers, index: NDArray[np.int64], exact: bool) -> NDArray[np.int64]:
+    """Positions in ``index`` of the rows that no later row of the same run wrote again.
+
+    Only an ``exact`` counter says that equal ones are the same.
+    """
     at = x[index]
     moves = np.diff(at)
     step = float(np.median(moves[moves > 0])) if (moves > 0).any() else 0.0
@@ -138,7 +143,7 @@ def _surviving(x: Numbers, index: NDArray[np.int64]) -> NDArray[np.int64]:
     start, end = max(pairwise(edges), key=lambda e: e[1] - e[0])
     part = at[start:end]
     later = np.append(np.minimum.accumulate(part[::-1])[::-1][1:], np.inf)
-    return np.asarray(np.flatnonzero(part < later) + start)
+    return np.asarray(np.flatnonzero(part < later if exact else part <= later) + start)
 
 
 def _progress(
@@ -151,14 +156,15 @@ def _progress(
 ) -> LogProgress:
     at = x[kept]
     moves = np.diff(at)
-    interval = float(np.median(moves)) if len(moves) else 0.0
+    forward = moves[moves > 0]
+    interval = float(np.median(forward)) if len(forward) else 0.0
     wide = (
         np.flatnonzero(moves > 1.5 * interval) if _regular(moves, interval) else np.array([], int)
     )
     all_moves = np.diff(x[index])
-    double = np.flatnonzero(all_moves == 0)
+    double = np.flatnonzero(all_moves == 0) if unit in EXACT else np.empty(0, np.int64)
     per = _per_update(table, roles, unit, kept)
-    span = float(at[-1] - at[0]) + interval if unit in ("step", "update") else float(len(kept))
+    span = float(at[-1] - at[0]) + interval if unit in EXACT else float(len(kept))
     planned = setting(table, "planned")
     return LogProgress(
         unit=unit,

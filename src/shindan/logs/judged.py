@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -45,10 +44,12 @@ class Judged:
     subject: Subject
 
 
-def judged(
-    table: LogTable, asked: Mapping[str, str] | None = None, root: Path | None = None
-) -> Judged:
-    """What the log says; ``asked`` are roles given by a person, ``root`` shortens its name."""
+@np.errstate(over="ignore", invalid="ignore")
+def judged(table: LogTable, asked: Mapping[str, str] | None = None) -> Judged:
+    """What the log says; ``asked`` are roles given by a person.
+
+    A log may hold any number: what overflows in a sum is told as it is.
+    """
     roles = infer(table, asked)
     way = axis(table, roles)
     columns = _columns(table, roles)

@@ -1,8 +1,10 @@
 """The learning rate a log shows."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from shindan.core.evidence.logs import LogRates
+from shindan.core.evidence.logs import LogRates, RateAtResume
 from shindan.core.finding import NOWHERE
 from shindan.core.reason import Reason
 from shindan.logs.axis import Axis, place
@@ -53,7 +55,19 @@ def rates(table: LogTable, roles: Roles, way: Axis) -> LogRates | Reason:
         used=float(used),
         effective=roles.columns.get("used_lr", "") if compared else "",
         where=place(table, int(rows[tail])) if zero else place(table, row) if compared else NOWHERE,
+        resumed=tuple(_at_resumes(table, way, rows, lr)),
     )
+
+
+def _at_resumes(
+    table: LogTable, way: Axis, rows: np.ndarray, lr: Numbers
+) -> Iterator[RateAtResume]:
+    for row in way.resumed:
+        at = int(np.searchsorted(rows, row))
+        if 0 < at < len(rows):
+            yield RateAtResume(
+                float(way.x[rows[at]]), float(lr[at - 1]), float(lr[at]), place(table, row)
+            )
 
 
 def _tail(lr: Numbers, peak: float) -> int:

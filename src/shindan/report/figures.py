@@ -182,7 +182,7 @@ def _figure(
     lines = tuple(line for line in lines if any(math.isfinite(at) for _, at in line.points))
     if not lines:
         return None
-    told = [_line_summary(line, say) for line in lines]
+    told = [_line_summary(line, say, x) for line in lines]
     told += [say("desc_rule", label=r.label, at=tick_label(round(r.at, 4))) for r in rules]
     heights = [at for line in lines for _, at in line.points if math.isfinite(at)]
     heights += [rule.at for rule in rules]
@@ -198,11 +198,12 @@ def _figure(
     return Figure(title, chart=draw(chart), note=note)
 
 
-def _line_summary(line: Line, say: Words) -> str:
+def _line_summary(line: Line, say: Words, unit: str) -> str:
     seen = [(x, y) for x, y in line.points if math.isfinite(y)]
     heights = [y for _, y in seen]
     return say(
-        "desc_line",
+        "desc_log_line" if unit else "desc_line",
+        unit=unit,
         label=line.label,
         start=f"{seen[0][0]:g}",
         first=f"{seen[0][1]:.4g}",

@@ -41,7 +41,8 @@ def CHECK(finite: LogFinite, columns: LogColumns) -> Iterator[Finding]:
             severity=_severity(hidden),
             variant=_variant(hidden),
         )
-    if columns.hides_nan and not finite.hidden and columns.of("grad_norm") is None:
+    shown = finite.hidden or finite.broken
+    if columns.hides_nan and not shown and columns.of("grad_norm") is None:
         yield Finding({"format": columns.format}, severity="info", variant="unknown")
 
 
@@ -81,5 +82,5 @@ HEALTHY = (
     Example((LogFinite(of=100), _columns("grad_norm"))),
     Example((LogFinite(of=100), _columns(form="csv"))),
     # a NaN that is seen is not hidden
-    Example((LogFinite((NotFinite("loss", "loss", 1, 9, 0, 5.0),)), _columns("grad_norm"))),
+    Example((LogFinite((NotFinite("loss", "loss", 1, 9, 0, 5.0),)), _columns())),
 )

@@ -3,9 +3,9 @@
 Conservative: at least two evaluations after the best one, both of the last two above it by
 MARGIN nats and by SHARE of all that validation had gained (which is MARGIN at least: a run that
 only ever got worse did not overfit), and the training loss lower than it was at the best
-validation by half of the rise, or by half of itself (nothing falls below zero). A log often begins with the best evaluation of a
-fine-tuning, after a whole epoch: there nothing need have been gained, if training has not been
-lower before (it did not blow up).
+validation by half of the rise, or by half of itself (nothing falls below zero). A log often begins
+with the best evaluation of a fine-tuning, after a whole epoch: there nothing need have been gained,
+if training has not been lower before (it did not blow up).
 """
 
 from collections.abc import Iterator

@@ -137,6 +137,16 @@ class LogFinite(Evidence):
 
 
 @dataclass(frozen=True)
+class RateAtResume:
+    """The rates before and after a place where the run was taken up again."""
+
+    step: float
+    before: float
+    after: float
+    where: Where = NOWHERE
+
+
+@dataclass(frozen=True)
 class LogRates(Evidence):
     """The learning rate as logged, and what really acted where the log says that too.
 
@@ -162,6 +172,7 @@ class LogRates(Evidence):
     used: float = 0.0
     effective: str = ""
     where: Where = NOWHERE
+    resumed: tuple[RateAtResume, ...] = ()
 
     @property
     def left(self) -> float:

@@ -2,8 +2,9 @@
 
 Learned positions, pre-LN, GELU by tanh, a head tied to the words. Phase 8 has low-rank, ternary
 matrices in its blocks (hidden 4096, 48 layers, rank 16). In that shape this is 192,356,352
-parameters over 32,000 ids and 267,137,024 over GPT-2's, not the report's 327,798,729: its words
-were products of small tensors, and its blocks held state-space parts beside the attention.
+parameters over 32,000 ids and 267,137,024 over GPT-2's, not the report's 327,798,729, which belong
+to another architecture (docs/findings/report-2.md counts them): words that are products of two
+small tensors, blocks without feed-forward layers that are mostly gates, dense matrices around them.
 """
 
 import math

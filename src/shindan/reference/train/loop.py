@@ -28,7 +28,9 @@ from shindan.reference.train.ranks import Ranks, whole
 from shindan.reference.train.schedule import rate
 from shindan.reference.train.task import Batch, Sums, Task, counted, tokens
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {
+    "fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
+}  # fmt: skip
 
 
 class Loop:
@@ -38,19 +40,29 @@ class Loop:
         self.task, self.settings, self.ranks, self.folder = task, settings, ranks, folder
         self.updates = total_updates(settings, task.rows, ranks.world)
         self.warmup = warmup(settings, self.updates)
+        torch.set_float32_matmul_precision("high" if settings.precision == "tf32" else "highest")
         if settings.compile:
             task.objective.compile()
         self.objective = ranks.shared(task.objective, settings.parallel)
         self.parameters = [p for p in self.objective.parameters() if p.requires_grad]
         self.optimizer = optimizer_of(self.parameters, settings, fused=ranks.device.type == "cuda")
-        self.scaler = torch.amp.GradScaler(ranks.device.type, enabled=settings.precision == "fp16")
-        self.controller = PathController(settings.seed) if settings.controller == "tsp" else None
+        self.scaler = self.make_scaler()
+        self.controller = self.make_controller() if settings.controller == "tsp" else None
         self.average = Average(task.model, settings.ema) if settings.ema is not None else None
         self.done = self.refused = self.refused_in_a_row = self.tokens = 0
         self.ahead: Future[list[Batch]] | None = None
         torch.manual_seed(settings.seed + 7919 * ranks.rank)  # dropout differs between ranks
         if settings.resume:
             self.restore()
+
+    def make_scaler(self) -> torch.amp.GradScaler:
+        """Of use under fp16 alone, whose range gradients leave."""
+        enabled = self.settings.precision == "fp16"
+        return torch.amp.GradScaler(self.ranks.device.type, enabled=enabled)
+
+    def make_controller(self) -> PathController:
+        """The controller with its alarm repaired."""
+        return PathController(self.settings.seed)
 
     def run(self, tell: Callable[[Line], None]) -> Line:
         """Train to the end; ``tell`` hears every line of metrics. Returns the last evaluation."""
