@@ -15,7 +15,8 @@ from shindan.report.words import sheet
 from .test_every_check import examples
 
 NAMES = {
-    "after", "before", "column", "differ", "dtype", "embedding", "error", "evaluation", "first", "format",
+    "after", "before", "column", "differ", "dtype", "embedding", "error", "evaluation",
+    "first", "format",
     "head", "hints", "how",
     "key", "kind", "loss", "mask", "model", "module", "name", "names", "operation", "optimizer",
     "option", "prefix_given", "prefix_wanted", "relation", "rerun", "root", "run_a", "run_b",

@@ -1,7 +1,7 @@
 """``shindan read``."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,8 @@ def read(
     from shindan.diagnose.logs import examine
     from shindan.logs.course import Wanted
 
-    given = {key.removeprefix("role_"): column for key, column in asked.items() if column}
-    read_logs = examine(paths, {**given, **_roles(roles)}, Wanted(vocab, unigram, forecast, reach))
+    wanted = Wanted(vocab, unigram, forecast, reach)
+    read_logs = examine(paths, given_roles(roles, asked), wanted)
     output.check()
     output.write(read_logs.document, {}, read_logs.evidence)
     worst = min((SEVERITIES.index(f.severity) for f in read_logs.document.findings), default=9)
@@ -91,9 +91,10 @@ def read(
         sys.exit(FAILED)
 
 
-def _roles(given: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for text in given:
+def given_roles(roles: tuple[str, ...], asked: Mapping[str, str | None]) -> dict[str, str]:
+    """Role -> column, of the options of :func:`role_options`."""
+    found = {key.removeprefix("role_"): column for key, column in asked.items() if column}
+    for text in roles:
         role, equals, column = text.partition("=")
         if not equals or not column:
             raise ShindanError("role-not-given", text=text)

@@ -1,8 +1,10 @@
 """Runs side by side, from their logs to one document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from shindan.core.document import Document, Verdict
 from shindan.core.errors import ShindanError
@@ -15,6 +17,7 @@ from shindan.logs.facts import given
 from shindan.logs.judged import Judged, judged
 from shindan.logs.pairs import overlay, pair
 from shindan.logs.reading import read
+from shindan.logs.roles import refuse_unknown
 from shindan.logs.sides import run
 from shindan.logs.table import LogTable
 
@@ -30,20 +33,27 @@ class Compared:
     comparison: Comparison
 
 
-def compare(paths: Sequence[Path], said: Sequence[str] = ()) -> Compared:
-    """Read every log and hold each against the first.
+def compare(
+    paths: Sequence[Path], said: Sequence[str] = (), asked: Mapping[str, str] | None = None
+) -> Compared:
+    """Read every log and hold each against the first; ``asked`` are columns by role.
 
-    Raises ShindanError for fewer than two runs, for a path that is no log, and for facts that
-    cannot be taken (see ``logs/facts.py``).
+    Raises ShindanError for fewer than two runs, for a path that is no log, a log without a loss,
+    a column that there is not, and facts that cannot be taken (see ``logs/facts.py``).
     """
     tables = [table for path in paths for table in read(path)]
+    refuse_unknown(tables, asked or {})
     if not 2 <= len(tables) <= LETTERS:
         raise ShindanError("not-two-runs", n=len(tables), most=LETTERS)
     names = _names(tables)
     facts = given(said, names)
-    logs = [judged(table) for table in tables]
-    runs = [run(log, name, known) for log, name, known in zip(logs, names, facts, strict=True)]
-    pairs = tuple(pair(runs[0], other) for other in runs[1:])
+    logs = [judged(table, asked) for table in tables]
+    with np.errstate(all="ignore"):  # numbers of 1e300 in a broken log are no error of ours
+        runs = [run(log, name, known) for log, name, known in zip(logs, names, facts, strict=True)]
+        for each in runs:
+            if not each.curves:
+                raise ShindanError("no-loss-to-compare", name=each.side.name)
+        pairs = tuple(pair(runs[0], other) for other in runs[1:])
     drawn = overlay(runs, pairs[0].of)
     comparison = Comparison((pairs[0].a, *(p.b for p in pairs)), pairs, drawn)
     found = [_judged(p, i) for i, p in enumerate(pairs, 1)]

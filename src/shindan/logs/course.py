@@ -21,6 +21,7 @@ from shindan.logs.window import window
 SERIES = ("loss", "validation")
 TOLD = 8
 """Phases of one series that are told one by one."""
+Values = dict[str, int | float | str]
 LASTING = 0.1
 """A way out is told when what it ended had lasted this share of the log's steps."""
 
@@ -62,6 +63,11 @@ def course(log: Judged, wanted: Wanted) -> Went:
     columns = log.evidence.get(LogColumns)
     if not isinstance(columns, LogColumns) or columns.objective != "language":
         return Went()
+    with np.errstate(all="ignore"):  # numbers of 1e300 in a broken log are no error of ours
+        return _course(log, wanted)
+
+
+def _course(log: Judged, wanted: Wanted) -> Went:
     found: list[Evidence] = []
     told = Course(())
     for role in SERIES:
@@ -110,7 +116,7 @@ def sentences(told: Course) -> Iterator[Reason]:
 def _phases(series: Phases) -> Iterator[Reason]:
     whole = series.phases[-1].last - series.phases[0].first
     for phase in series.phases[:TOLD]:
-        values = {
+        values: Values = {
             "name": series.name,
             "first": phase.first,
             "last": phase.last,
@@ -140,7 +146,7 @@ def _step(value: float) -> float:
 
 
 def _line(stand: AtLine) -> Reason:
-    values = {"name": stand.name, "first": stand.first, "last": stand.last,
+    values: Values = {"name": stand.name, "first": stand.first, "last": stand.last,
               "level": stand.level, "at": stand.at}  # fmt: skip
     if stand.line == "unigram":
         return Reason("course-unigram", values)
@@ -162,7 +168,7 @@ def sentence(made: Reach) -> Reason:
     """When a series will have come to a value, in words."""
     if made.refusal is not None:
         return made.refusal
-    values = {"name": made.name, "target": made.target, "until": _step(made.until)}
+    values: Values = {"name": made.name, "target": made.target, "until": _step(made.until)}
     first, last = (_step(step or made.until) for step in (made.first, made.last))
     if made.answer == "already":
         return Reason("course-reached", values)

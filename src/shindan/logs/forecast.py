@@ -60,9 +60,9 @@ def forecast(found: Phases, x: Array, y: Array, at: float, lr: Array | None = No
     held = [e <= _quantile(rest) for e, rest in zip(errors, others, strict=True)]
     return replace(
         made,
-        value=value,
-        low=value - width,
-        high=value + width,
+        value=max(value, past.floor),
+        low=max(value - width, past.floor),
+        high=max(value + width, past.floor),
         wanted=WANTED,
         origins=len(errors),
         held=float(np.mean(held)) if held else math.nan,
@@ -152,6 +152,11 @@ class Past:
     now: float
     shift: float
     """exp(u) less this is a step: counts that begin at zero are told one later."""
+
+    @property
+    def floor(self) -> float:
+        """Zero for a series that never was below it."""
+        return 0.0 if float(self.v.min()) >= 0 else -math.inf
 
     @property
     def furthest(self) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from shindan.core.evidence.pairs import AXES, Axis, Meeting
+from shindan.core.evidence.pairs import AXES, Meeting
 from shindan.logs.noise import correlation, off_line
 from shindan.logs.sides import Of, Run
 from shindan.logs.table import Numbers

@@ -4,22 +4,31 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from shindan.core.evidence.pairs import AXES, Axis, Facts, Meeting, Overlay, Pair, Side
+from shindan.core.evidence.pairs import (
+    AXES,
+    Axis,
+    Facts,
+    Meeting,
+    Overlay,
+    Pair,
+    Side,
+)
 from shindan.logs.meeting import ends, meetings
 from shindan.logs.sides import Of, Run
+from shindan.logs.table import Numbers
 
 DRAWN = 2000
-SETTINGS = ("batch", "length", "rate", "schedule", "optimizer", "parameters", "layers",
-    "vocabulary", "tokenizer", "positions", "reduction", "padding", "smoothing", "data")  # fmt: skip
+SETTINGS = (
+    "batch", "length", "rate", "schedule", "optimizer", "parameters", "layers", "vocabulary",
+    "tokenizer", "positions", "reduction", "padding", "smoothing", "data",
+)  # fmt: skip
 SHOWN = {"batch": "batch_size", "length": "sequence_length", "rate": "learning_rate",
     "vocabulary": "vocab_size", "smoothing": "label_smoothing"}  # fmt: skip
 """Names of facts as a person gives them, where they differ."""
 
 
 def pair(a: Run, b: Run) -> Pair:
-    """Two runs compared; per byte where their tokens differ and the bytes of a token are known."""
+    """Two runs compared; per byte where tokens differ and the bytes of a token are known."""
     of = _set(a, b)
     per_byte = bits_per_byte(a.side.facts, b.side.facts)
     comparable = same_tokens(a.side.facts, b.side.facts) or per_byte is not None
@@ -115,6 +124,6 @@ def overlay(runs: Sequence[Run], of: Of) -> Overlay | None:
     return Overlay(best, curves, absent)
 
 
-def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, float], ...]:  # type: ignore[type-arg]
+def _thinned(x: Numbers, y: Numbers) -> tuple[tuple[float, float], ...]:
     every = max(1, math.ceil(len(x) / DRAWN))
     return tuple(zip(x[::every].tolist(), y[::every].tolist(), strict=True))

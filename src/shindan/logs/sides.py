@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shindan.core.evidence.logs import LogColumns
 from shindan.core.evidence.pairs import Axis, Over, Quoted, Side
@@ -14,6 +15,7 @@ from shindan.logs.judged import Judged, loss_of
 from shindan.logs.spent import once, positions, spent
 from shindan.logs.table import Numbers
 
+Rows = NDArray[np.int64]
 Of = Literal["training", "validation"]
 ROLES: Mapping[Of, str] = {"training": "loss", "validation": "validation"}
 LAST = 0.05
@@ -96,7 +98,7 @@ def _readings(
     return made
 
 
-def _over(log: Judged, rows: Numbers, of: Of, found: Given) -> Over:
+def _over(log: Judged, rows: Rows, of: Of, found: Given) -> Over:
     """What a value of the log is the mean of, as said, else by how often it stands there."""
     said = found.get("loss_over")
     if said in ("step", "epoch", "run", "running") and of == "training":
@@ -112,7 +114,7 @@ def _over(log: Judged, rows: Numbers, of: Of, found: Given) -> Over:
     return "epoch" if whole and len(np.unique(there)) == len(there) else "step"
 
 
-def _means(values: Numbers, rows: Numbers, over: Over, at: Mapping[Axis, Numbers]) -> list[Quoted]:
+def _means(values: Numbers, rows: Rows, over: Over, at: Mapping[Axis, Numbers]) -> list[Quoted]:
     """The mean of the last epoch and of the whole run, from the rows."""
     made = []
     if over == "step" and "epochs" in at:

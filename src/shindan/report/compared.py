@@ -47,12 +47,12 @@ def _quoted(sides: tuple[Side, ...], say: Words) -> Iterator[tuple[str, tuple[st
         values = [s.read(over, of) for s in sides]
         if sum(v is not None for v in values) > 1:
             name = say(f"reading_{over}", of=say(f"of_{of}"))
-            yield name, tuple(say("not_known") if v is None else f"{v:.4f}" for v in values)
+            yield name, tuple(say("not_known") if v is None else f"{v:.5g}" for v in values)
 
 
 def _reading(quoted: Quoted, say: Words) -> str:
     over = say(f"reading_{quoted.over}", of=say(f"of_{quoted.of}"))
-    return say("measured", name=f"{quoted.value:.4f}", value=over)
+    return say("measured", name=f"{quoted.value:.5g}", value=over)
 
 
 def _spent(sides: tuple[Side, ...], say: Words) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -88,7 +88,7 @@ def _met(pair: Pair, other: int, runs: int, say: Words) -> Iterator[tuple[str, t
 
 def _level(value: float, at: float, met: Meeting, say: Words) -> str:
     near = abs(at - met.at) <= 1e-9 * met.at
-    return f"{value:.4f}" if near else say("measured_at", value=f"{value:.4f}", at=_amount(at))
+    return f"{value:.5g}" if near else say("measured_at", value=f"{value:.5g}", at=_amount(at))
 
 
 def _amount(value: float) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from shindan.core.evidence.curve import Curve, DataLines, FixedBatch, LayerPicture, MicroStep
 from shindan.core.evidence.logs import LogCurve
 from shindan.core.evidence.pairs import Comparison
-from shindan.report import compared
+from shindan.core.evidence.phases import Course
+from shindan.report import ahead, compared
 from shindan.report.chart import (
     Chart,
     Drawing,
@@ -45,7 +46,9 @@ def figures(view: View, say: Words) -> tuple[Figure, ...]:
     for evidence, subject in zip(view.logs, view.document.subjects, strict=False):
         held = evidence.get(LogCurve)
         if isinstance(held, LogCurve):
-            drawn += of_log(held, subject.name if len(view.logs) > 1 else "", say)
+            course = evidence.get(Course)
+            ahead_of = course if isinstance(course, Course) else None
+            drawn += of_log(held, ahead_of, subject.name if len(view.logs) > 1 else "", say)
     comparison = view.get(Comparison)
     if comparison is not None:
         drawn.append(_compared(comparison, say))
@@ -65,7 +68,7 @@ def _compared(comparison: Comparison, say: Words) -> Figure | None:
     )  # fmt: skip
 
 
-def of_log(curve: LogCurve, name: str, say: Words) -> list[Figure | None]:
+def of_log(curve: LogCurve, course: Course | None, name: str, say: Words) -> list[Figure | None]:
     """Loss, learning rate and gradient norm of a log; ``name`` tells several logs apart."""
     unit = say(f"unit_{curve.unit}")
 
@@ -78,14 +81,16 @@ def of_log(curve: LogCurve, name: str, say: Words) -> list[Figure | None]:
         Line(say("line_eval"), curve.evals, dots=True),
         Line(say("line_spikes"), curve.spikes, dots=True, marks=True),
         Line(say("line_best"), best, dots=True, marks=True),
+        *ahead.forecasts(course, say),
     )
+    known = ahead.stood(course, say)
     rates = [Line(say("axis_lr"), curve.lr)]
     if not _alike(curve.lr, curve.used_lr):
         rates.append(Line(say("line_used_lr"), curve.used_lr))
     rule = () if curve.limit is None else (Rule(say("rule_clip"), curve.limit),)
     norms = (Line(say("axis_grad"), curve.norms),)
     return [
-        _figure(titled("chart_loss"), say("axis_loss_raw"), losses, (), say, x=unit),
+        _figure(titled("chart_loss"), say("axis_loss_raw"), losses, known, say, x=unit),
         _figure(titled("chart_lr_logged"), say("axis_lr"), rates, (), say, x=unit),
         _figure(titled("chart_grad"), say("axis_grad"), norms, rule, say, x=unit),
     ]

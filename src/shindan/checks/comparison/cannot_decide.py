@@ -43,11 +43,10 @@ def CHECK(window: Window) -> Iterator[Finding]:
 @CHECK.also
 def from_pair(pair: Pair) -> Iterator[Finding]:
     """Two runs whose difference is within its error wherever they meet."""
-    meetings = pair.meetings or ((pair.ends,) if pair.ends else ())
-    if not meetings:
+    if pair.ends is not None and not pair.meetings:
         yield Finding(measured={"run_a": pair.a.name, "run_b": pair.b.name}, variant="apart")
-    elif not any(m.clear for m in meetings):
-        closest = meetings[0]
+    elif pair.meetings and not any(m.clear for m in pair.meetings):
+        closest = pair.meetings[0]
         yield Finding(
             measured={
                 "run_a": pair.a.name,
@@ -67,7 +66,8 @@ def _window(low: float, high: float, t: float) -> Window:
 
 
 def _pair(*meetings: Meeting) -> Pair:
-    return Pair(Side("one", Facts()), Side("two", Facts()), meetings=meetings)
+    ends = Meeting("updates", 1000, 3.2, 3.1, 1000, 900)
+    return Pair(Side("one", Facts()), Side("two", Facts()), ends=ends, meetings=meetings)
 
 
 SICK = (
@@ -83,6 +83,7 @@ HEALTHY = (
     Example(evidence=(_window(-0.43, -0.20, -5.4),)),
     Example(evidence=(_window(0.04, 0.37, 2.5),)),
     Example(evidence=(_window(-0.04, 0.05, 0.2),)),
-    # two runs that differ where they meet
+    # two runs that differ where they meet; per different tokens (another finding)
+    Example(evidence=(Pair(Side("one", Facts()), Side("two", Facts())),)),
     Example(evidence=(_pair(Meeting("updates", 1000, 3.41, 3.20, 1000, 1000, 0.01)),)),
 )

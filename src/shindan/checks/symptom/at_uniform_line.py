@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import Curve, DataLines, MicroStep
-from shindan.core.evidence.logs import LogProgress
-from shindan.core.evidence.phases import AtLine, Course
+from shindan.core.evidence.logs import LogProgress, LogRates
+from shindan.core.evidence.phases import AtLine, Course, Phases
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Severity
 from shindan.core.plateau import plateau, warming_up
@@ -19,6 +19,8 @@ UPDATES = 40
 SURE = 100
 GAP = 0.08
 TOLERANCE = 0.02
+LATE_PEAK = 0.75
+"""A learning rate that peaks this late was still warming up (see core/plateau.py)."""
 
 
 @check(
@@ -61,24 +63,25 @@ def CHECK(curve: Curve, lines: DataLines) -> Iterator[Finding]:
 
 
 @CHECK.also
-def from_log(course: Course, progress: LogProgress) -> Iterator[Finding]:
-    """The last plateau of a log is at ln V: of its own vocabulary, or of a well-known one.
+def from_log(course: Course, progress: LogProgress, rates: LogRates | None) -> Iterator[Finding]:
+    """A log whose training loss ends in a plateau at ln V.
 
-    A well-known size is tried only where the log names none and never left the line; a loss may
-    stand there by chance, so that is only worth knowing.
+    Where V is only guessed among well-known sizes it may be chance: worth knowing.
     """
-    ends = [s for s in course.stands if s.line == "uniform" and s.ends]
-    for stand in ends[:1]:
-        yield Finding(
-            {
-                "loss": round(stand.level, 4),
-                "line": round(stand.at, 4),
-                "classes": stand.vocabularies[0],
-                "updates": progress.updates,
-            },
-            severity=_of_log(stand, progress),
-            variant="log",
-        )
+    if progress.updates < UPDATES or (rates is not None and rates.peak_at > LATE_PEAK):
+        return
+    for stand in course.stands:
+        if stand.line == "uniform" and stand.ends and stand.name == course.series[0].name:
+            yield Finding(
+                {
+                    "loss": round(stand.level, 4),
+                    "line": round(stand.at, 4),
+                    "vocabulary": stand.vocabularies,
+                    "updates": progress.updates,
+                },
+                severity=_of_log(stand, progress),
+                variant="log",
+            )
 
 
 def _of_log(stand: AtLine, progress: LogProgress) -> Severity:
@@ -93,32 +96,34 @@ def _run(losses: list[float], updates: int) -> Curve:
     )
 
 
-def _log(updates: int, ends: bool = True, given: bool = True) -> tuple[Course, LogProgress]:
-    stand = AtLine(
-        "loss", "step", "uniform", 10.373, 10.376, 1.0, 900.0, 90, (32000,), given, True, ends
-    )
-    return Course((), (stand,)), LogProgress("step", 90, 1, 900, 10, updates=updates)
-
-
 _LINES = DataLines(24, 3.178, 3.178, 3.02, 1.93, 60000)
 _FLAT = [3.18 + 0.01 * (-1) ** i for i in range(120)]
 
+
+def _log(updates: int, ends: bool = True, given: bool = True) -> tuple[Course, LogProgress]:
+    stand = AtLine("loss", "step", "uniform", 10.373, 10.37, 1, updates, updates, (32000,), given,
+                   begins=True, ends=ends)  # fmt: skip
+    progress = LogProgress("step", updates, 1, updates, 1, updates=updates)
+    return Course((Phases("loss", "step", updates, ()),), (stand,)), progress
+
+
 SICK = (
+    Example(evidence=_log(400), finds=({"loss": 10.37, "vocabulary": (32000,)},)),
+    Example(evidence=_log(50), finds=({"updates": 50},)),
     Example(evidence=(_run(_FLAT, 120), _LINES), finds=({"loss": 3.18, "updates": 120},)),
     Example(evidence=(_run(_FLAT[:48], 48), _LINES), finds=({"updates": 48},)),
-    Example(_log(900), finds=({"loss": 10.376, "classes": 32000},)),
-    Example(_log(900, given=False), finds=({"line": 10.373},)),
 )
 HEALTHY = (
+    # left the line; too short; still warming up
+    Example(evidence=_log(400, ends=False)),
+    Example(evidence=_log(20)),
+    Example(evidence=(*_log(400), LogRates("lr", 400, 0.0, 1e-4, 1e-4, 1.0))),
     # short, and falling
     Example(evidence=(_run([3.2 - 0.002 * i for i in range(60)], 60), _LINES)),
     # random tokens: there is nothing to learn
     Example(evidence=(_run(_FLAT, 120), DataLines(24, 3.178, 3.178, 3.17, 3.16, 60000))),
     # too short to say
     Example(evidence=(_run(_FLAT[:30], 30), _LINES)),
-    # a log that left the line, and one that stands at none
-    Example(_log(900, ends=False)),
-    Example((Course(()), LogProgress("step", 90, 1, 900, 10, updates=900))),
     # at the unigram line
     Example(evidence=(_run([3.02] * 120, 120), _LINES)),
 )
