@@ -35,5 +35,5 @@ def draw(
     axes.set_ylim(min(lines.values()) - 0.5, max(lines.values()) + 0.5)
     axes.set_xlabel("update")
     axes.set_ylabel("training loss, nats a label (running mean)")
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="lower left")
     figure.savefig(path, metadata={"Date": None})
