@@ -14,7 +14,7 @@ Curve = Mapping[int, float]
 
 def curves(folder: Path, arm: str, kind: str, what: str) -> dict[int, Curve]:
     """By seed, the runs of the arm that have been evaluated."""
-    found = {}
+    found: dict[int, Curve] = {}
     for run in folder.glob(f"{folder_name(arm)}-*"):
         seed = run.name.rpartition("-")[2]
         if run.name == f"{folder_name(arm)}-{seed}" and seed.isdecimal():
