@@ -11,6 +11,7 @@ import numpy as np
 
 from shindan.core.errors import ShindanError
 from shindan.logs.formats import Claim, Format, formats
+from shindan.logs.records import is_place
 from shindan.logs.source import Source
 from shindan.logs.table import LogTable
 
@@ -20,11 +21,11 @@ _BINARY = (
     ".py", ".pyc", ".ipynb", ".html", ".md", ".whl", ".tar", ".pdf", ".parquet", ".arrow",
 )  # fmt: skip
 """Names by which a file of a folder is known to be no log, before it is opened."""
-_TRAINING = re.compile(
-    r"(?i)(?<![a-z])(loss|ppl|perplexity|epochs?|steps?|iter(ation)?s?|lr|learning.?rate|acc(uracy)?"
-    r"|grad|gnorm|nll|ce|bp[bcd]|bleu|reward|trl|tel|tokens?|train(ing)?|val(id(ation)?)?|eval"
-    r"|entropy)(?![a-z])"
+_MEASURED = re.compile(
+    r"(?i)(?<![a-z])(loss(es)?|ppl|perplexity|nll|ce|bp[bcd]|trl|tel|acc(uracy)?|rewards?|bleu|wer"
+    r"|entropy|grad.?norm|gnorm)(?![a-z])"
 )
+"""Names of what training measures. Only a folder's files must have one: it holds other tables."""
 
 
 def read(path: Path) -> list[LogTable]:
@@ -56,34 +57,42 @@ def claimed(source: Source) -> list[tuple[Claim, Format]]:
 
 
 def _file(source: Source) -> list[LogTable]:
+    """What its surest format reads; of a document's several tables, those that are training's."""
     for _, form in claimed(source):
         tables = [table for table in form.read([source]) if len(table) or table.settings]
         if tables:
-            return _training(tables) or tables
+            return [table for table in tables if _measures(table)] or tables
     return []
 
 
-def _training(tables: list[LogTable]) -> list[LogTable]:
-    """Those that have a column which belongs to training, or were sure to be a log and empty."""
-    return [t for t in tables if not len(t) or any(map(_TRAINING.search, (*t.columns, *t.words)))]
+def _measures(table: LogTable) -> bool:
+    return any(map(_MEASURED.search, table.columns))
+
+
+def _trains(table: LogTable, claim: Claim) -> bool:
+    """Whether a folder's file is a log of training: by its format, or measures along a course."""
+    placed = any(map(is_place, table.columns)) or table.format == "text"
+    return claim is Claim.SURE or (_measures(table) and placed)
 
 
 def _folder(folder: Path) -> list[LogTable]:
     """A file that cannot be read is no log; what claims it first, and has tables, has it."""
     runs: dict[tuple[str, Path], list[Source]] = {}
-    alone: list[Source] = []
+    tables: list[LogTable] = []
     for path in _files(folder):
         source = Source(path, named=False)
         try:
-            forms = claimed(source)
+            claims = claimed(source)
+            if not claims:
+                continue
+            claim, form = claims[0]
+            if form.group(path) == path:
+                tables += [table for table in _file(source) if _trains(table, claim)]
+            else:
+                runs.setdefault((form.name, form.group(path)), []).append(source)
         except ShindanError:
             continue
-        if forms and forms[0][1].group(path) != path:
-            runs.setdefault((forms[0][1].name, forms[0][1].group(path)), []).append(source)
-        elif forms:
-            alone.append(source)
     by_name = {form.name: form for form in formats()}
-    tables = [table for source in alone for table in _training(_file(source))]
     for (name, _), sources in runs.items():
         tables += by_name[name].read(sources)
     tables = [replace(table, name=_named(table, folder)) for table in tables]

@@ -120,6 +120,9 @@ def _by_number(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if len(names) != 1 or None in names:
         return _pandas(value)
     name = names.pop() or "step"
+    steps = [float(match["number"]) for match in numbered if match]
+    if sorted(set(steps)) != steps:
+        return _pandas(value)
     return [
         {name: float(match["number"]), **inner}
         for match, inner in zip(numbered, value.values(), strict=True)
@@ -158,8 +161,9 @@ def _joined(found: list[Found]) -> list[Found]:
 
 
 _PLACE = re.compile(
-    r"(?i)(?:(?:global|num|consumed|end of)[_ ]?)?"
-    r"(?:epoch|step|iter(?:ation)?|update|batch|sample|token|time(?:stamp)?|wall.?time)(?:e?s)?"
+    r"(?i)(?:(?:train|trainer|global|num|current|optimizer|micro|consumed|end of|total)[_ /]?)?"
+    r"(?:epoch|step|iter(?:ation)?|update|batch|sample|token|time(?:stamp)?|wall.?time|s|index"
+    r"|progress)(?:e?s)?"
 )
 
 

@@ -8,7 +8,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shindan.core.reason import Reason
 from shindan.logs.bulk import Bulk
 from shindan.logs.formats import Claim, Format
-from shindan.logs.numerals import SECONDS
+from shindan.logs.numerals import SECONDS, duration
 from shindan.logs.settings import beside, settings_in
 from shindan.logs.source import PIECE, Source
 from shindan.logs.table import LogTable
@@ -31,9 +31,12 @@ _LEARNT = 1 << 17
 """Bytes from which the commonest templates are learnt."""
 _MANY = 500
 """Lines of a piece that no template matched, from which more are learnt."""
-_RARE = 0.02
+_RARE = 0.05
 """Of the commonest kind's lines: rarer kinds are kept only when they share a name with it."""
 _CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\x08\x0c\x1b\x00")
+_STRUCTURED = {".json", ".yaml", ".yml", ".toml", ".xml", ".conllu"}
+"""Endings of files that have a grammar, by which they are read or not at all."""
+_TEXT = {".log", ".txt", ".out", ".err", ".stdout", ".stderr", ".gz"}
 _ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\n]*\x07|[\x00\x08]")
 _BARS = re.compile(rb"%\|[^|\n]*\|")
 _WRAPPED = re.compile(rb"(?:tensor|(?:np|numpy)\.float\d+)\(([^(),]*)(?:,[^()]*)?\)")
@@ -114,6 +117,9 @@ def style(name: str, mark: bytes = b"") -> Format:
     form = re.compile(mark)
 
     def claims(source: Source) -> Claim:
+        endings = {ending.lower() for ending in source.path.suffixes}
+        if endings & _STRUCTURED or not (source.named or endings <= _TEXT or mark):
+            return Claim.NO
         head = tidy(source.head)
         strange = len(head) - len(head.translate(None, _CONTROL))
         if not head or 50 * strange > len(head):
@@ -183,7 +189,31 @@ def _kept(blocks: Sequence[Block]) -> list[Block]:
             part in parts for name in kind for part in _parts(name)
         )
 
-    return [block for block in blocks if belongs(block)]
+    kept = [block for block in blocks if belongs(block)]
+    spoken = [block for block in kept if not _is_bar(block.made)]
+    return [_plain(block, names, parts, main) for block in spoken or kept]
+
+
+_BAR = re.compile(r".*(?:progress(?:_total)?|it/s|s/it|\w*/s|Loading \w+ shards)(?:\.\d)?")
+
+
+def _is_bar(made: Template) -> bool:
+    """Whether the line is a progress bar with nothing beside."""
+    return all(_BAR.fullmatch(one.column) or one.read is duration for one in made.fields)
+
+
+def _plain(block: Block, names: set[str], parts: set[str], main: set[tuple[str, ...]]) -> Block:
+    """The block; of a line that came but once, only the numbers whose names others share."""
+    if block.made.kind in main:
+        return block
+    fields = block.made.fields
+    kept = [
+        at
+        for at, one in enumerate(fields)
+        if one.column in names or any(part in parts for part in _parts(one.column))
+    ]
+    made = replace(block.made, fields=tuple(fields[at] for at in kept))
+    return Block(made, block.lines, block.values[:, kept])
 
 
 def _parts(name: str) -> list[str]:
