@@ -57,6 +57,12 @@ def nanogpt() -> bytes:
     return "\n".join(lines).encode() + b"\n"
 
 
+def build_nanogpt() -> bytes:
+    lines = ["0 val 10.9511", "0 hella 0.2463"]
+    lines += [f"{r['step']} train {r['loss']:.6f}" for r in rows()]
+    return "\n".join([*lines, f"{ROWS} val 3.5"]).encode()
+
+
 def llmc() -> bytes:
     return "\n".join(
         f"step {r['step']:4}/{ROWS} | loss {r['loss']:.6f} (+nanz)| norm 1.2 (+0.10z)| lr {r['lr']:.2e}"
@@ -274,6 +280,7 @@ _MAKERS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "hf-trainer-state": ("trainer_state.json", trainer_state),
     "hf-printed": ("train.log", hf_printed),
     "nanogpt": ("train.log", nanogpt),
+    "build-nanogpt": ("log.txt", build_nanogpt),
     "llmc": ("train.log", llmc),
     "modded-nanogpt": ("train.txt", modded_nanogpt),
     "word-language-model": ("train.log", word_language_model),

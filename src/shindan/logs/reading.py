@@ -1,7 +1,6 @@
 """The door to logs: a file or a folder in, tables out."""
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +10,7 @@ import numpy as np
 
 from shindan.core.errors import ShindanError
 from shindan.logs.formats import Claim, Format, formats
-from shindan.logs.records import is_place
+from shindan.logs.records import is_measure, is_place
 from shindan.logs.source import Source
 from shindan.logs.table import LogTable
 
@@ -21,11 +20,6 @@ _BINARY = (
     ".py", ".pyc", ".ipynb", ".html", ".md", ".whl", ".tar", ".pdf", ".parquet", ".arrow",
 )  # fmt: skip
 """Names by which a file of a folder is known to be no log, before it is opened."""
-_MEASURED = re.compile(
-    r"(?i)(?<![a-z])(loss(es)?|ppl|perplexity|nll|ce|bp[bcd]|trl|tel|acc(uracy)?|rewards?|bleu|wer"
-    r"|entropy|grad.?norm|gnorm)(?![a-z])"
-)
-"""Names of what training measures. Only a folder's files must have one: it holds other tables."""
 
 
 def read(path: Path) -> list[LogTable]:
@@ -66,13 +60,12 @@ def _file(source: Source) -> list[LogTable]:
 
 
 def _measures(table: LogTable) -> bool:
-    return any(map(_MEASURED.search, table.columns))
+    return any(map(is_measure, table.columns))
 
 
 def _trains(table: LogTable, claim: Claim) -> bool:
     """Whether a folder's file is a log of training: by its format, or measures along a course."""
-    placed = any(map(is_place, table.columns)) or table.format == "text"
-    return claim is Claim.SURE or (_measures(table) and placed)
+    return claim is Claim.SURE or (_measures(table) and any(map(is_place, table.columns)))
 
 
 def _folder(folder: Path) -> list[LogTable]:

@@ -162,7 +162,7 @@ def _joined(found: list[Found]) -> list[Found]:
 
 _PLACE = re.compile(
     r"(?i)(?:(?:train|trainer|global|num|current|optimizer|micro|consumed|end of|total)[_ /]?)?"
-    r"(?:epoch|step|iter(?:ation)?|update|batch|sample|token|time(?:stamp)?|wall.?time|s|index"
+    r"(?:epoch|step|iter(?:ation)?|update|batch|sample|token|time(?:stamp)?|wall.?time|index"
     r"|progress)(?:e?s)?"
 )
 
@@ -170,6 +170,17 @@ _PLACE = re.compile(
 def is_place(name: str) -> bool:
     """Whether a column says where a row stands, not what was measured."""
     return _PLACE.fullmatch(name.strip("_ ")) is not None
+
+
+_MEASURE = re.compile(
+    r"(?i)(?<![a-z])(loss(es)?|ppl|perplexity|nll|ce|bp[bcd]|trl|tel|acc(uracy)?|rewards?|bleu|wer"
+    r"|entropy|grad.?norm|gnorm)(?![a-z])"
+)
+
+
+def is_measure(name: str) -> bool:
+    """Whether a column's name has a word for what training measures."""
+    return _MEASURE.search(name) is not None
 
 
 def _prefixed(record: Mapping[str, Any], part: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _BEHIND = re.compile(
 )
 _WORD = re.compile(r"(?<![\w.])['\"]?(?P<key>[A-Za-z_][\w.\-/]*)['\"]?(?:\s?=\s?|(?<=['\"]):\s?)"
                    r"['\"]?(?P<word>[A-Za-z_][\w.\-/]*)['\"]?(?![\w(])")  # fmt: skip
+_VERB = re.compile(r"\s(?:is|was|are|at|of|with|to|equals)$")
 _GLOG = re.compile(r"[IWEF]\d{4}$")
 _MOST_FIELDS = 300
 
@@ -201,7 +202,8 @@ def _phrase(text: str) -> str:
     found = _NAME.search(words)
     if not found:
         return ""
-    return found[0] + (f" ({closing[1]})" if closing else "")
+    name = _VERB.sub("", found[0])
+    return name + (f" ({closing[1]})" if closing else "")
 
 
 def _behind(place: _Place) -> str:

@@ -18,6 +18,7 @@ from shindan.core.reason import Reason
 from shindan.logs.bulk import Bulk
 from shindan.logs.formats import Claim, Format
 from shindan.logs.numerals import SECONDS, duration
+from shindan.logs.records import is_measure, is_place
 from shindan.logs.settings import beside, settings_in
 from shindan.logs.source import PIECE, Source
 from shindan.logs.table import LogTable
@@ -32,7 +33,7 @@ _LEARNT = 1 << 17
 _MANY = 500
 """Lines of a piece that no template matched, from which more are learnt."""
 _RARE = 0.05
-"""Of the commonest kind's lines: rarer kinds are kept only when they share a name with it."""
+"""Of the commonest kind's lines: rarer kinds must share a name with the common ones, or measure."""
 _CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\x08\x0c\x1b\x00")
 _STRUCTURED = {".json", ".yaml", ".yml", ".toml", ".xml", ".conllu"}
 """Endings of files that have a grammar, by which they are read or not at all."""
@@ -124,7 +125,7 @@ def style(name: str, mark: bytes = b"") -> Format:
         strange = len(head) - len(head.translate(None, _CONTROL))
         if not head or 50 * strange > len(head):
             return Claim.NO
-        return Claim.PERHAPS if not mark else Claim.LIKELY if form.search(head) else Claim.NO
+        return Claim.PERHAPS if not mark else Claim.SURE if form.search(head) else Claim.NO
 
     def read(sources: Sequence[Source]) -> list[LogTable]:
         return [table for source in sources if (table := read_text(source, name))]
@@ -178,20 +179,19 @@ def _kept(blocks: Sequence[Block]) -> list[Block]:
     most = max(counts.values())
     main = {kind for kind, count in counts.items() if count >= max(2.0, _RARE * most)}
     names = {name for kind in main for name in kind}
-    parts = {part for name in names for part in _parts(name)}
     first = min((int(b.lines[0]) for b in blocks if b.made.kind in main), default=0)
 
     def belongs(block: Block) -> bool:
         kind = block.made.kind
-        if kind in main or (counts[kind] > 1 and names & set(kind)):
-            return True
-        return int(block.lines[0]) >= first and any(
-            part in parts for name in kind for part in _parts(name)
-        )
+        related = bool(names & set(kind)) or any(map(is_measure, kind))
+        repeats = counts[kind] > 1 or int(block.lines[0]) >= first
+        return kind in main or (related and repeats)
 
     kept = [block for block in blocks if belongs(block)]
     spoken = [block for block in kept if not _is_bar(block.made)]
-    return [_plain(block, names, parts, main) for block in spoken or kept]
+    return [
+        block if counts[block.made.kind] > 1 else _plain(block, names) for block in spoken or kept
+    ]
 
 
 _BAR = re.compile(r".*(?:progress(?:_total)?|it/s|s/it|\w*/s|Loading \w+ shards)(?:\.\d)?")
@@ -202,22 +202,16 @@ def _is_bar(made: Template) -> bool:
     return all(_BAR.fullmatch(one.column) or one.read is duration for one in made.fields)
 
 
-def _plain(block: Block, names: set[str], parts: set[str], main: set[tuple[str, ...]]) -> Block:
-    """The block; of a line that came but once, only the numbers whose names others share."""
-    if block.made.kind in main:
-        return block
+def _plain(block: Block, names: set[str]) -> Block:
+    """Of a line that came but once, the numbers whose names others share or that measure."""
     fields = block.made.fields
     kept = [
         at
         for at, one in enumerate(fields)
-        if one.column in names or any(part in parts for part in _parts(one.column))
+        if one.column in names or is_measure(one.column) or is_place(one.column)
     ]
     made = replace(block.made, fields=tuple(fields[at] for at in kept))
     return Block(made, block.lines, block.values[:, kept])
-
-
-def _parts(name: str) -> list[str]:
-    return [word for word in re.split(r"[\W_]+", name.lower()) if len(word) > 1 or len(name) < 3]
 
 
 def _table(
