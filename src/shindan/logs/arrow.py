@@ -57,7 +57,7 @@ class Stack:
         self._words: dict[str, list[tuple[int, Any]]] = {}
 
     def arrow(self, table: Any) -> None:
-        """A block of an Arrow table; it is emptied column by column, to hold nothing twice."""
+        """A block of an Arrow table."""
         for name, column in _flattened(table):
             self._column(name, column)
         self.size += table.num_rows
@@ -92,16 +92,17 @@ class Stack:
         return LogTable(path, form, name, columns, present, words, None, settings, tuple(lost))
 
     def _whole(self, blocks: list[tuple[int, Numbers, Present | None]]) -> tuple[Numbers, Present]:
-        if len(blocks) == 1 and len(blocks[0][1]) == self.size:
-            _, values, there = blocks[0]
-            return values, np.ones(self.size, np.bool_) if there is None else there
-        column = np.full(self.size, np.nan)
+        """The column of all blocks; where a name came twice in one, the first value stays."""
+        column = np.empty(self.size)
         present = np.zeros(self.size, np.bool_)
         for at, values, there in blocks:
             place = slice(at, at + len(values))
             known = present[place]
-            column[place] = np.where(known, column[place], values)
-            present[place] = known | (True if there is None else there)
+            if known.any():
+                values = np.where(known, column[place], values)
+            column[place] = values
+            present[place] |= True if there is None else there
+        column[~present] = np.nan
         return column, present
 
     def _long(self, blocks: list[tuple[int, Any]]) -> Any:

@@ -20,6 +20,8 @@ _BINARY = (
     ".py", ".pyc", ".ipynb", ".html", ".md", ".whl", ".tar", ".pdf", ".parquet", ".arrow",
 )  # fmt: skip
 """Names by which a file of a folder is known to be no log, before it is opened."""
+_OWN = {"debug.log", "debug-internal.log", "debug-core.log"}
+"""What W&B says of itself."""
 
 
 def read(path: Path) -> list[LogTable]:
@@ -65,7 +67,9 @@ def _measures(table: LogTable) -> bool:
 
 def _trains(table: LogTable, claim: Claim) -> bool:
     """Whether a folder's file is a log of training: by its format, or measures along a course."""
-    return claim is Claim.SURE or (_measures(table) and any(map(is_place, table.columns)))
+    if claim is Claim.SURE:
+        return table.lines is None or not len(table) or _measures(table)
+    return _measures(table) and any(map(is_place, table.columns))
 
 
 def _folder(folder: Path) -> list[LogTable]:
@@ -103,7 +107,7 @@ def _files(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(f for f in folders if f not in _NOT_LOGS)
         for name in sorted(names):
             path = Path(place, name)
-            if not name.lower().endswith(_BINARY) and path.is_file():
+            if not name.lower().endswith(_BINARY) and name not in _OWN and path.is_file():
                 yield path
 
 

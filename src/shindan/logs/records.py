@@ -180,7 +180,7 @@ _MEASURE = re.compile(
 
 def is_measure(name: str) -> bool:
     """Whether a column's name has a word for what training measures."""
-    return _MEASURE.search(name) is not None
+    return name.lower() in ("train", "val") or _MEASURE.search(name) is not None
 
 
 def _prefixed(record: Mapping[str, Any], part: str) -> dict[str, Any]:

@@ -179,19 +179,37 @@ def _kept(blocks: Sequence[Block]) -> list[Block]:
     most = max(counts.values())
     main = {kind for kind, count in counts.items() if count >= max(2.0, _RARE * most)}
     names = {name for kind in main for name in kind}
-    first = min((int(b.lines[0]) for b in blocks if b.made.kind in main), default=0)
+    start = _start(blocks, counts, main)
 
     def belongs(block: Block) -> bool:
         kind = block.made.kind
         related = bool(names & set(kind)) or any(map(is_measure, kind))
-        repeats = counts[kind] > 1 or int(block.lines[0]) >= first
-        return kind in main or (related and repeats)
+        return kind in main or (related and (counts[kind] > 1 or int(block.lines[0]) >= start))
 
-    kept = [block for block in blocks if belongs(block)]
+    kept = [_from(block, start) for block in blocks if belongs(block)]
+    kept = [block for block in kept if len(block.lines)]
     spoken = [block for block in kept if not _is_bar(block.made)]
     return [
         block if counts[block.made.kind] > 1 else _plain(block, names) for block in spoken or kept
     ]
+
+
+def _start(
+    blocks: Sequence[Block], counts: Counter[tuple[str, ...]], main: set[tuple[str, ...]]
+) -> int:
+    """The first line of the common kinds that measure; before it may stand the script itself."""
+    measuring = {kind: counts[kind] for kind in main if any(map(is_measure, kind))}
+    least = 0.5 * max(measuring.values(), default=0)
+    common = {kind for kind, count in measuring.items() if count >= least} or main
+    return min(int(block.lines[0]) for block in blocks if block.made.kind in common)
+
+
+def _from(block: Block, start: int) -> Block:
+    """The block without lines before the start, unless they say a place: ``Epoch 1``."""
+    if any(map(is_place, block.made.kind)):
+        return block
+    after = block.lines >= start
+    return Block(block.made, block.lines[after], block.values[after])
 
 
 _BAR = re.compile(r".*(?:progress(?:_total)?|it/s|s/it|\w*/s|Loading \w+ shards)(?:\.\d)?")
