@@ -123,6 +123,17 @@ def test_lines_torn_by_two_writers(tmp_path: Path) -> None:
     assert found.present["lr"].sum() == 60
 
 
+def test_lines_that_were_redrawn(tmp_path: Path) -> None:
+    bars = "".join(
+        f"\r{i}%|██  | {i}/100 [00:01<00:09, 3.9it/s, loss={5 - i / 50}]" for i in range(9)
+    )
+    lines = [f"epoch {n} val loss {4 - n}{bars}" for n in range(3)]
+    found = one(tmp_path / "train.log", "\n".join(lines) + "\r\n")
+    assert found.lines is not None
+    assert found.lines.tolist() == [1] * 10 + [2] * 10 + [3] * 10
+    assert found.present["loss"].sum() == 27
+
+
 def test_numbers_as_people_write_them(tmp_path: Path) -> None:
     lines = [
         f"2024-01-01 10:00:0{i},500 | {i} | loss {2.5 + i:.1e} | tok/s 1,234.5K | eta 1:02:0{i}"

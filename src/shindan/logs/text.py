@@ -23,6 +23,7 @@ from shindan.logs.settings import beside, settings_in
 from shindan.logs.source import PIECE, Source
 from shindan.logs.table import LogTable
 from shindan.logs.template import Template, cut, template
+from shindan.logs.tidying import Redrawn, tidy
 
 _LONGEST = 4000
 """Characters of a line; in a longer one numbers are data, not a log's."""
@@ -34,26 +35,10 @@ _MANY = 500
 """Lines of a piece that no template matched, from which more are learnt."""
 _RARE = 0.05
 """Of the commonest kind's lines: rarer kinds must share a name with the common ones, or measure."""
-_CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\x08\x0c\x1b\x00")
+_CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\x08\x0c\x1b\x00\x1e")
 _STRUCTURED = {".json", ".yaml", ".yml", ".toml", ".xml", ".conllu"}
 """Endings of files that have a grammar, by which they are read or not at all."""
 _TEXT = {".log", ".txt", ".out", ".err", ".stdout", ".stderr", ".gz"}
-_ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\n]*\x07|[\x00\x08]")
-_BARS = re.compile(rb"%\|[^|\n]*\|")
-_WRAPPED = re.compile(rb"(?:tensor|(?:np|numpy)\.float\d+)\(([^(),]*)(?:,[^()]*)?\)")
-
-
-def tidy(piece: bytes) -> bytes:
-    """Without colours, progress bars' blocks and wrappers of numbers; a rewritten line is lines."""
-    if b"\x1b" in piece or b"\x00" in piece or b"\x08" in piece:
-        piece = _ESCAPES.sub(b"", piece)
-    if b"\r" in piece:
-        piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if b"%|" in piece:
-        piece = _BARS.sub(b"% |", piece)
-    if b"tensor(" in piece or b".float" in piece:
-        piece = _WRAPPED.sub(rb"\1", piece)
-    return piece
 
 
 @dataclass
@@ -135,9 +120,9 @@ def style(name: str, mark: bytes = b"") -> Format:
 
 def read_text(source: Source, form: str) -> LogTable | None:
     """The table of a text; None where no line repeats."""
-    lines, bulk, at = Lines(), Bulk(), 0
+    lines, bulk, redrawn, at = Lines(), Bulk(), Redrawn(), 0
     for whole in source.pieces(PIECE // 2):
-        for piece in _parts_of(tidy(whole), first=at == 0):
+        for piece in _parts_of(redrawn.cut(tidy(whole), at), first=at == 0):
             rest = bulk.left_over(piece, at)
             for number, line in rest:
                 lines.add(line, number)
@@ -156,7 +141,7 @@ def read_text(source: Source, form: str) -> LogTable | None:
     kept = _kept(blocks)
     if not kept:
         return None
-    return _table(source, form, kept, lines.early)
+    return _table(source, form, kept, lines.early, redrawn)
 
 
 def _parts_of(piece: bytes, first: bool) -> list[bytes]:
@@ -233,7 +218,11 @@ def _plain(block: Block, names: set[str]) -> Block:
 
 
 def _table(
-    source: Source, form: str, blocks: Sequence[Block], early: Sequence[tuple[int, str]]
+    source: Source,
+    form: str,
+    blocks: Sequence[Block],
+    early: Sequence[tuple[int, str]],
+    redrawn: Redrawn,
 ) -> LogTable:
     """One row a line, in the order of the file."""
     lines = np.sort(np.concatenate([block.lines for block in blocks]), kind="stable")
@@ -265,7 +254,7 @@ def _table(
         columns,
         present,
         {key: tuple(column) for key, column in words.items()},
-        lines,
+        redrawn.real(lines),
         settings,
         lost,
     )

@@ -201,7 +201,6 @@ def _parsed(
             pyarrow.csv.ConvertOptions(
                 column_types=types, null_values=_EMPTY, strings_can_be_null=True
             ),
-            memory_pool=pa.system_memory_pool(),  # gives back what a column no longer needs
         )
 
 
