@@ -54,7 +54,10 @@ def claimed(source: Source) -> list[tuple[Claim, Format]]:
 
 def _file(source: Source) -> list[LogTable]:
     """What its surest format reads; of a document's several tables, those that are training's."""
-    for _, form in claimed(source):
+    claims = claimed(source)
+    for claim, form in claims:
+        if claim < Claim.SURE <= claims[0][0]:
+            break  # it is that format, with nothing in it
         tables = [table for table in form.read([source]) if len(table) or table.settings]
         if tables:
             return [table for table in tables if _measures(table)] or tables

@@ -163,15 +163,19 @@ def _kept(blocks: Sequence[Block]) -> list[Block]:
         return []
     most = max(counts.values())
     main = {kind for kind, count in counts.items() if count >= max(2.0, _RARE * most)}
+    if not main:
+        return []
     names = {name for kind in main for name in kind}
-    start = _start(blocks, counts, main)
+    common = _common(counts, main)
+    start = min(int(block.lines[0]) for block in blocks if block.made.kind in common)
+    shared = {name for kind in common for name in kind}
 
     def belongs(block: Block) -> bool:
         kind = block.made.kind
         related = bool(names & set(kind)) or any(map(is_measure, kind))
         return kind in main or (related and (counts[kind] > 1 or int(block.lines[0]) >= start))
 
-    kept = [_from(block, start) for block in blocks if belongs(block)]
+    kept = [_from(block, start, shared) for block in blocks if belongs(block)]
     kept = [block for block in kept if len(block.lines)]
     spoken = [block for block in kept if not _is_bar(block.made)]
     return [
@@ -179,19 +183,17 @@ def _kept(blocks: Sequence[Block]) -> list[Block]:
     ]
 
 
-def _start(
-    blocks: Sequence[Block], counts: Counter[tuple[str, ...]], main: set[tuple[str, ...]]
-) -> int:
-    """The first line of the common kinds that measure; before it may stand the script itself."""
+def _common(counts: Counter[tuple[str, ...]], main: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """The commonest kinds that measure: with the first of them the log begins."""
     measuring = {kind: counts[kind] for kind in main if any(map(is_measure, kind))}
     least = 0.5 * max(measuring.values(), default=0)
-    common = {kind for kind, count in measuring.items() if count >= least} or main
-    return min(int(block.lines[0]) for block in blocks if block.made.kind in common)
+    return {kind for kind, count in measuring.items() if count >= least} or main
 
 
-def _from(block: Block, start: int) -> Block:
-    """The block without lines before the start, unless they say a place: ``Epoch 1``."""
-    if any(map(is_place, block.made.kind)):
+def _from(block: Block, start: int, shared: set[str]) -> Block:
+    """The block without lines before the log begins, where the script itself may stand; but such
+    that say a place (``Epoch 1``) or share a name with the common lines are the log's."""
+    if any(name in shared or is_place(name) for name in block.made.kind):
         return block
     after = block.lines >= start
     return Block(block.made, block.lines[after], block.values[after])
