@@ -34,6 +34,7 @@ def resolved(*words: str, size: str = "tiny", file: Path | None = None) -> Resol
         ("label_smoothing_factor=0.1", "label_smoothing", 0.1),
         ("bf16=true", "precision", "bf16"),
         ("bf16=False", "precision", "fp32"),
+        ("tf32=true", "precision", "tf32"),
         ("optim=adamw_torch_fused", "optimizer", "adamw"),
         ("adam_beta1=0.8", "beta1", 0.8),
         ("warmup_steps=10", "warmup_updates", 10),

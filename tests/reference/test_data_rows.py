@@ -1,15 +1,17 @@
 """Rows: cut where they should be, split by document, in an order that numbers decide."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from shindan.reference.data.collate import IGNORE, next_tokens, packed, padded
+from shindan.reference.data.collate import IGNORE, STARTS, next_tokens, packed, padded, starts_of
 from shindan.reference.data.errors import DataError
 from shindan.reference.data.mixture import Mixture
 from shindan.reference.data.order import Shuffled, generator, order
-from shindan.reference.data.rows import PackedRows, SingleRows, WindowRows, split
+from shindan.reference.data.rows import FilledRows, PackedRows, SingleRows, WindowRows, split
 from shindan.reference.data.text import documents
 from shindan.reference.data.tokenizers import encode, specials, train_words
 from tests.reference.real import real
@@ -49,6 +51,35 @@ def test_packed_rows_are_the_stream_cut() -> None:
         assert row.documents[0] == 0
         changes = np.diff(row.documents)
         assert changes.tolist() == (row.ids[:-1] == 0).astype(int).tolist()
+
+
+def test_filled_rows_hold_every_row_once() -> None:
+    single = SingleRows(many(2000), 24, begin=2, end=3, whole=True)
+    filled = FilledRows(single, 24, seed=0)
+    assert sorted(n for group in filled.groups for n in group) == list(range(len(single)))
+    assert all(len(row.ids) == len(row.documents) <= 24 for row in filled)
+    assert single.sizes().tolist() == [len(row) for row in single]
+    share = single.sizes().sum() / (24 * len(filled))
+    assert share > 0.93  # of 24 places; alone they fill less than 70 %
+    assert single.sizes().sum() / (24 * len(single)) < 0.7
+    first = filled[0]
+    alone = [single[n].tolist() for n in filled.groups[0]]
+    assert [first.ids[first.documents == n].tolist() for n in range(len(alone))] == alone
+
+
+def test_starts_are_where_documents_begin() -> None:
+    rows = [*FilledRows(SingleRows(many(9, seed=3), 16, begin=2, end=3), 16, seed=1)]
+    ids_BL, documents_BL = packed(rows, pad=0, length=16)
+    starts = starts_of(documents_BL)
+    assert len(starts) % STARTS == 0
+    assert starts.dtype == torch.int32
+    flat = ids_BL.flatten()
+    pieces = [flat[a:b].tolist() for a, b in pairwise(starts.tolist()) if b > a]
+    assert [piece for piece in pieces if any(piece)] == [
+        row.ids[row.documents == n].tolist() for row in rows for n in np.unique(row.documents)
+    ]
+    assert sum(map(len, pieces)) == flat.numel()
+    assert starts[-1] == flat.numel()
 
 
 def test_next_tokens_stay_in_their_document() -> None:
@@ -119,6 +150,8 @@ def test_order_is_a_function_of_seed_and_epoch() -> None:
     shuffled = Shuffled(list(range(1000)), seed=3)
     assert [shuffled[i] for i in range(1000)] == first.tolist()
     assert [shuffled[i] for i in range(1000, 2000)] == order(1000, 3, 1).tolist()
+    across = [*first[-2:], *order(1000, 3, 1)]
+    assert shuffled.places(998, 1002).tolist() == across
 
 
 def test_generators_of_neighbouring_numbers_are_unlike() -> None:

@@ -66,6 +66,18 @@ def run(folder: Path, task: Task | None = None, stop: int | None = None, **given
     return loop
 
 
+def test_places_rounded_up_count_nothing_more() -> None:
+    batch = micro_batch(1)
+    batch["labels"][0, 0] = IGNORE  # a special token's place
+    objective = MaskedObjective(bert(dropout=0.0).eval())
+    with torch.no_grad():
+        exact, rounded = objective(with_places(batch)), objective(with_places(batch, multiple=64))
+    assert len(with_places(batch, multiple=64)["places"]) == 64
+    assert {k: v.item() for k, v in rounded.items()} == pytest.approx(
+        {k: v.item() for k, v in exact.items()}, rel=1e-6
+    )
+
+
 def lines(folder: Path) -> list[metrics.Line]:
     return [{k: v for k, v in x.items() if k != "seconds"} for x in metrics.read(folder)]
 

@@ -67,11 +67,11 @@ def loss_trend(curve: Curve, loads: Sequence[int] = ()) -> LossTrend | None:
         updates=len(y),
         blocks=tuple(blocks),
         noise=noise,
-        whole=_slope(x, y) if unsettled else None,
-        tail=_slope(x[-len(y) // 3 :], y[-len(y) // 3 :]) if rising else None,
+        whole=slope(x, y) if unsettled else None,
+        tail=slope(x[-len(y) // 3 :], y[-len(y) // 3 :]) if rising else None,
         above=_above(y),
         first=float(y[0]),
-        quarter=_slope(x[quarter:], y[quarter:]) if falling and len(y) >= 100 else None,
+        quarter=slope(x[quarter:], y[quarter:]) if falling and len(y) >= 100 else None,
         needed=_needed(noise, blocks[0], len(y)),
         lr_left=left,
         nonfinite=bad,
@@ -154,8 +154,11 @@ def _third(y: Array, which: int) -> float:
     return float(np.array_split(y, 3)[which].mean())
 
 
-def _slope(x: Array, y: Array) -> Slope:
-    """A straight line through the points, its error with Newey-West weights."""
+def slope(x: Array, y: Array) -> Slope:
+    """A straight line through the points (n,), its error with Newey-West weights.
+
+    The change is that of ``y`` over the whole span of ``x``.
+    """
     from statsmodels.regression.linear_model import OLS
 
     n, span = len(y), float(x[-1] - x[0]) or 1.0

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Int
 from torch import Tensor
 
@@ -31,11 +32,31 @@ def padded(
 
 
 def packed(
-    rows: Sequence[PackedRow],
+    rows: Sequence[PackedRow], pad: int = 0, length: int | None = None
 ) -> tuple[Int[Tensor, "batch length"], Int[Tensor, "batch length"]]:
-    """Ids, and the number of the document each belongs to within its row."""
-    ids_BL = torch.from_numpy(np.stack([row.ids for row in rows]))
-    return ids_BL, torch.from_numpy(np.stack([row.documents for row in rows]))
+    """Ids, and the number of the document each belongs to within its row.
+
+    Rows that are not full are padded to ``length``; padding is a document of its own, the last.
+    """
+    width = length or len(rows[0].ids)
+    ids_BL = np.full((len(rows), width), pad, dtype=np.int64)
+    documents_BL = np.full((len(rows), width), width, dtype=np.int64)
+    for b, row in enumerate(rows):
+        ids_BL[b, : len(row.ids)] = row.ids
+        documents_BL[b, : len(row.ids)] = row.documents
+    return torch.from_numpy(ids_BL), torch.from_numpy(documents_BL)
+
+
+STARTS = 64
+"""Starts of documents are told in multiples of so many: a compiled model sees few shapes."""
+
+
+def starts_of(documents_BL: Int[Tensor, "batch length"]) -> Int[Tensor, " pieces"]:
+    """Where documents begin in the rows laid end to end (int32), then the end, repeated."""
+    begins_BL = torch.ones_like(documents_BL, dtype=torch.bool)
+    begins_BL[:, 1:] = documents_BL[:, 1:] != documents_BL[:, :-1]
+    found = begins_BL.flatten().nonzero().flatten()
+    return F.pad(found, (0, STARTS - len(found) % STARTS), value=documents_BL.numel()).int()
 
 
 def next_tokens(

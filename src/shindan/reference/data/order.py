@@ -50,5 +50,13 @@ class Shuffled(Generic[Row_co]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Row_co:
-        epoch, place = divmod(index, len(self.rows))
-        return self.rows[int(order(len(self.rows), self.seed, epoch)[place])]
+        return self.rows[int(self.places(index, 1)[0])]
+
+    def places(self, first: int, count: int) -> NDArray[np.int64]:
+        """Where in ``rows`` the indices from ``first`` on are, shape (count,)."""
+        epochs, places = np.divmod(np.arange(first, first + count), len(self.rows))
+        found = [
+            order(len(self.rows), self.seed, int(epoch))[places[epochs == epoch]]
+            for epoch in np.unique(epochs)
+        ]
+        return np.concatenate(found)

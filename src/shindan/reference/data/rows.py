@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shindan.reference.data.errors import DataError
-from shindan.reference.data.order import Rows
+from shindan.reference.data.order import Rows, order
 from shindan.reference.data.tokenizers import Ids
 from shindan.reference.data.tokens import TokenFile
 
@@ -76,6 +76,11 @@ class SingleRows(Sequence[Ids]):
         if not len(self.document):
             raise DataError("no-row", length=length, documents=len(sizes))
 
+    def sizes(self) -> Ids:
+        """Ids of each row, special tokens among them, shape (rows,)."""
+        left: Ids = _sizes(self.documents)[self.document] - self.start
+        return np.minimum(left, self.room) + 2
+
     def __len__(self) -> int:
         return len(self.document)
 
@@ -121,6 +126,42 @@ class PackedRows(Sequence[PackedRow]):
         ids = np.concatenate(stream)[start - begins : stop - begins]
         numbers = np.searchsorted(self.ends, np.arange(start, stop), side="right") - first
         return PackedRow(ids, numbers)
+
+
+class FilledRows(Sequence[PackedRow]):
+    """Rows of :class:`SingleRows`, several in one of ``length``; none is cut, all are there once.
+
+    They are taken in a drawn order, each into the first of the OPEN emptiest rows that has room for
+    it. Which stand together says nothing: attention keeps them apart.
+    """
+
+    OPEN = 64
+
+    def __init__(self, rows: SingleRows, length: int, seed: int) -> None:
+        self.rows, self.length = rows, length
+        sizes = rows.sizes()
+        self.groups: list[list[int]] = []
+        still_open: list[tuple[int, int]] = []  # (room, group)
+        for n in order(len(rows), seed, 0).tolist():
+            size = int(sizes[n])
+            place = next((i for i, (room, _) in enumerate(still_open) if room >= size), None)
+            if place is None:
+                self.groups.append([])
+                place = len(still_open)
+                still_open.append((length, len(self.groups) - 1))
+            room, group = still_open[place]
+            self.groups[group].append(n)
+            still_open[place] = (room - size, group)
+            if len(still_open) > self.OPEN:
+                still_open.remove(min(still_open))
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __getitem__(self, index: int) -> PackedRow:  # type: ignore[override]  # no slices
+        rows = [self.rows[n] for n in self.groups[index]]
+        numbers = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+        return PackedRow(np.concatenate(rows), numbers)
 
 
 class WindowRows(Sequence[Ids]):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from shindan.reference.models.layers import (
@@ -17,10 +17,11 @@ from shindan.reference.models.layers import (
     Hidden,
     Ids,
     Mask,
+    Pieces,
     Visible,
+    apart,
     initialise,
     places_within,
-    same_document,
     sinusoids,
 )
 
@@ -127,14 +128,16 @@ class MaskedLM(nn.Module):
         mask: Mask | None = None,
         types: Ids | None = None,
         documents: Ids | None = None,
+        starts: Int[Tensor, " pieces"] | None = None,
     ) -> Hidden:
         """The last hidden state; ``mask`` is 1 at real tokens, ``types`` are the segments.
 
         Rows that are packed have ``documents`` instead of a mask: the number of the document that
         each position belongs to, each a run of equal numbers. Attention stays inside it and its
-        positions begin at 0, so that it is read exactly as it would be alone.
+        positions begin at 0, so that it is read exactly as it would be alone. ``starts``, where
+        they begin in the rows laid end to end, lets a GPU skip what lies between them.
         """
-        visible = self.visible(mask, documents)
+        visible = self.visible(mask, documents, starts)
         x: Tensor = self.embeddings(ids, types, documents)
         for layer in self.layers:
             x = layer(x, visible)
@@ -168,18 +171,29 @@ class MaskedLM(nn.Module):
         return logits
 
     def forward(
-        self, ids: Ids, mask: Mask | None = None, types: Ids | None = None
+        self,
+        ids: Ids,
+        mask: Mask | None = None,
+        types: Ids | None = None,
+        documents: Ids | None = None,
+        starts: Int[Tensor, " pieces"] | None = None,
     ) -> Float[Tensor, "batch length vocabulary"]:
         """Logits at every position."""
-        return self.head(self.encode(ids, mask, types))
+        return self.head(self.encode(ids, mask, types, documents, starts))
 
-    def visible(self, mask: Mask | None, documents: Ids | None = None) -> Visible | None:
+    def visible(
+        self,
+        mask: Mask | None,
+        documents: Ids | None = None,
+        starts: Int[Tensor, " pieces"] | None = None,
+    ) -> Visible | Pieces | None:
         """The keys that every query may see; None where nothing is padded: the fast kernels.
 
         The ones are looked for on the CPU alone: asking a GPU would make every step wait for it.
         """
         if documents is not None:
-            return same_document(documents)
+            dropout = self.config.attention_dropout if self.training else 0.0
+            return apart(documents, starts, dropout)
         if mask is None:
             return None
         if self.config.added_mask:
@@ -253,7 +267,7 @@ class EncoderLayer(nn.Module):
     def forward(
         self,
         x: Hidden,
-        visible: Visible | None = None,
+        visible: Visible | Pieces | None = None,
     ) -> Hidden:
         """One layer further."""
         attended = x + self.dropout(self.attention(self.attention_input(x), visible))

@@ -2,15 +2,16 @@
 
 Learned positions, pre-LN, GELU by tanh, a head tied to the words. Phase 8 has low-rank, ternary
 matrices in its blocks (hidden 4096, 48 layers, rank 16). In that shape this is 192,356,352
-parameters over 32,000 ids and 267,137,024 over GPT-2's, not the report's 327,798,729: its words
-were products of small tensors, and its blocks held state-space parts beside the attention.
+parameters over 32,000 ids and 267,137,024 over GPT-2's, not the report's 327,798,729, which belong
+to another architecture (docs/findings/report-2.md counts them): words that are products of two
+small tensors, blocks without feed-forward layers that are mostly gates, dense matrices around them.
 """
 
 import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from shindan.reference.models.layers import (
@@ -18,10 +19,12 @@ from shindan.reference.models.layers import (
     Hidden,
     Ids,
     LowRankLinear,
+    Pieces,
     TernaryLinear,
+    Visible,
+    apart,
     initialise,
     places_within,
-    same_document,
 )
 
 
@@ -72,20 +75,30 @@ class CausalLM(nn.Module):
         if config.tied:
             self.decoder.weight = self.word.weight
 
-    def encode(self, ids: Ids, documents: Ids | None = None) -> Hidden:
+    def encode(
+        self,
+        ids: Ids,
+        documents: Ids | None = None,
+        starts: Int[Tensor, " pieces"] | None = None,
+    ) -> Hidden:
         """The last hidden state.
 
         ``documents`` numbers the document that each position belongs to, each a run of equal
         numbers in its row: attention stays inside it and its positions begin at 0, so that a
         packed document is read exactly as it would be alone. None: each row is one document.
+        ``starts``, where they begin in the rows laid end to end, lets a GPU skip what lies between.
         """
         if ids.shape[1] > self.config.max_positions:
             raise ValueError(
                 f"{ids.shape[1]} positions, but the model has only {self.config.max_positions}"
             )
-        places, mask = torch.arange(ids.shape[1], device=ids.device), None
+        places = torch.arange(ids.shape[1], device=ids.device)
+        mask: Visible | Pieces | None = None
         if documents is not None:
-            places, mask = places_within(documents), same_document(documents).tril()
+            places = places_within(documents)
+            dropout = self.config.attention_dropout if self.training else 0.0
+            mask = apart(documents, starts, dropout)
+            mask = mask if isinstance(mask, Pieces) else mask.tril()
         x: Tensor = self.dropout(self.word(ids) + self.position(places))
         for block in self.blocks:
             x = block(x, mask)
@@ -98,10 +111,13 @@ class CausalLM(nn.Module):
         return logits
 
     def forward(
-        self, ids: Ids, documents: Ids | None = None
+        self,
+        ids: Ids,
+        documents: Ids | None = None,
+        starts: Int[Tensor, " pieces"] | None = None,
     ) -> Float[Tensor, "batch length vocabulary"]:
         """Logits at every position."""
-        return self.head(self.encode(ids, documents))
+        return self.head(self.encode(ids, documents, starts))
 
 
 class Block(nn.Module):
@@ -126,10 +142,11 @@ class Block(nn.Module):
     def forward(
         self,
         x: Hidden,
-        mask: Bool[Tensor, "batch 1 length length"] | None = None,
+        mask: Visible | Pieces | None = None,
     ) -> Hidden:
         """One block further; without a mask every position sees all that came before it."""
-        attended = self.attention(self.attention_norm(x), mask, causal=mask is None)
+        causal = mask is None or isinstance(mask, Pieces)
+        attended = self.attention(self.attention_norm(x), mask, causal)
         x = x + self.dropout(attended)
         fed: Tensor = self.down(self.activation(self.up(self.feed_norm(x))))
         x = x + self.dropout(fed)

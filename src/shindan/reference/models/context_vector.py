@@ -7,6 +7,7 @@ Shapes: B rows, L positions, E embedding, H hidden, C context.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+Step = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""As :meth:`ContextVectorLM.step`."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,11 @@ class ContextVectorConfig:
     residual: bool = False
     """Whether each layer after the first is added to its input."""
     init: Literal["reported", "scaled"] = "reported"
-    """All weights N(0, 0.02) as reported, which shrinks the signal by .32 a layer, or scaled so
+    """All weights N(0, .02) as reported, which shrinks the signal by .32 a layer, or scaled so
     that it keeps its size: He et al. 2015 in the stack, unit embeddings beside the unit context."""
+    init_std: float = 0.02
+    """Of the reported init. A layer's gain is this times the root of hidden / 2: a narrower model
+    needs more to fade alike."""
 
 
 class ContextVectorLM(nn.Module):
@@ -49,7 +56,7 @@ class ContextVectorLM(nn.Module):
         self.decoder = nn.Linear(hidden, config.vocab_size)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
+                nn.init.normal_(module.weight, std=config.init_std)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
         if config.init == "scaled":
@@ -61,27 +68,35 @@ class ContextVectorLM(nn.Module):
                 nn.init.normal_(layer.weight, std=math.sqrt(2 / hidden / branches))
             nn.init.normal_(self.gates.weight, std=1 / math.sqrt(hidden))
 
-    def encode(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length hidden"]:
-        """h_t at every position, the context carried from left to right.
+    def encode(
+        self, ids: Int[Tensor, "batch length"], step: Step | None = None
+    ) -> Float[Tensor, "batch length hidden"]:
+        """h_t at every position, the context carried from left to right by :meth:`step`, or what
+        does the same faster.
 
         Only what depends on the context is inside the loop: the words' share of the first layer
         is one product over all positions, and so is the head over what is returned.
         """
         split = [self.config.embedding, self.config.context]
         of_word, of_context = self.first.weight.split(split, dim=1)
-        words = F.linear(self.word(ids), of_word, self.first.bias).unbind(1)
-        context = words[0].new_zeros(len(ids), self.config.context)
-        states = []
-        for word in words:
-            hidden, context = self.step(word + F.linear(context, of_context), context)
+        words = F.linear(self.word(ids), of_word, self.first.bias)
+        # of the type of those that follow, and with a gradient like them: one compiled step for all
+        context = of_context.new_zeros(len(ids), self.config.context)
+        context.requires_grad_(torch.is_grad_enabled())
+        step, states = step or self.step, []
+        for word in words.unbind(1):
+            hidden, context = step(word, context, of_context)
             states.append(hidden)
         return torch.stack(states, dim=1)
 
     def step(
-        self, x: Float[Tensor, "batch hidden"], context: Float[Tensor, "batch context"]
+        self,
+        word: Float[Tensor, "batch hidden"],
+        context: Float[Tensor, "batch context"],
+        of_context: Float[Tensor, "hidden context"],
     ) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch context"]]:
-        """h_t and c_t of the first layer's product and c_(t-1)."""
-        x = self.drop(x.relu())
+        """h_t and c_t of the word's share of the first layer, c_(t-1), and its weights there."""
+        x = self.drop((word + F.linear(context, of_context)).relu())
         for layer in self.layers:
             out = self.drop(layer(x).relu())
             x = x + out if self.config.residual else out
@@ -99,6 +114,8 @@ class ContextVectorLM(nn.Module):
         logits: Tensor = self.decoder(hidden)
         return logits
 
-    def forward(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
+    def forward(
+        self, ids: Int[Tensor, "batch length"], step: Step | None = None
+    ) -> Float[Tensor, "batch length vocabulary"]:
         """Logits at every position."""
-        return self.head(self.encode(ids))
+        return self.head(self.encode(ids, step))

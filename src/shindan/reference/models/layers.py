@@ -1,11 +1,23 @@
 """What the Transformers are made of: attention, positions, and the matrices of "Phase 8"."""
 
+import inspect
 import math
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+
+varlen_attn: Any
+ONLY_PAST: dict[str, Any] = {"window_size": (-1, 0)}
+try:
+    from torch.nn.attention.varlen import varlen_attn
+except ImportError:  # before torch 2.10
+    varlen_attn = None
+else:
+    if "window_size" not in inspect.signature(varlen_attn).parameters:  # torch 2.10
+        ONLY_PAST = {"is_causal": True}
 
 Ids = Int[Tensor, "batch length"]
 Mask = Bool[Tensor, "batch length"] | Int[Tensor, "batch length"]
@@ -13,6 +25,16 @@ Mask = Bool[Tensor, "batch length"] | Int[Tensor, "batch length"]
 Hidden = Float[Tensor, "batch length hidden"]
 Visible = Bool[Tensor, "batch 1 #length length"] | Float[Tensor, "batch 1 #length length"]
 """True where a query (row) may see a key (column); floats are *added* to the scores."""
+
+
+class Pieces(NamedTuple):
+    """Packed documents as the kernel for unequal lengths takes them, in place of a mask.
+
+    ``starts``: where each document begins in the rows laid end to end, then the end of all, which
+    may be repeated. Nothing is computed between documents, where a mask computes and throws away.
+    """
+
+    starts: Int[Tensor, " pieces"]
 
 
 class Attention(nn.Module):
@@ -41,13 +63,15 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Hidden,
-        mask: Visible | None = None,
+        mask: Visible | Pieces | None = None,
         causal: bool = False,
     ) -> Hidden:
         """What every position gathers from those it may see.
 
         ``causal`` forbids the future without a mask having to be built.
         """
+        if isinstance(mask, Pieces):
+            return self.apart(x, mask, causal)
         q, k, v = self.project(x)
         dropout = self.dropout if self.training else 0.0
         gathered = F.scaled_dot_product_attention(
@@ -55,6 +79,29 @@ class Attention(nn.Module):
         )
         mixed: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
         return mixed
+
+    def apart(self, x: Hidden, pieces: Pieces, causal: bool) -> Hidden:
+        """The same over documents laid end to end, each for itself."""
+        q, k, v = self.qkv(x).flatten(0, 1).unflatten(-1, (3, self.heads, -1)).unbind(1)
+        starts, longest = pieces.starts, x.shape[1]
+        only_past = ONLY_PAST if causal else {}
+        gathered: Tensor = varlen_attn(q, k, v, starts, starts, longest, longest, **only_past)
+        mixed: Tensor = self.out(gathered.flatten(1).unflatten(0, x.shape[:2]))
+        return mixed
+
+
+def apart(
+    documents: Ids, starts: Int[Tensor, " pieces"] | None, dropout: float
+) -> Visible | Pieces:
+    """What keeps packed documents apart: the kernel for it where there is one, else a mask.
+
+    The kernel (torch >= 2.10) takes 16-bit numbers on a GPU, and has no dropout.
+    """
+    device = documents.device.type
+    able = varlen_attn is not None and device == "cuda" and torch.is_autocast_enabled(device)
+    if starts is None or dropout or not able:
+        return same_document(documents)
+    return Pieces(starts)
 
 
 def places_within(documents: Ids) -> Ids:

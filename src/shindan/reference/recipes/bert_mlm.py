@@ -8,10 +8,11 @@ from pydantic import Field
 
 from shindan.reference.data import tokenizers
 from shindan.reference.data.masking import masking
-from shindan.reference.data.rows import SingleRows
+from shindan.reference.data.rows import FilledRows, SingleRows
 from shindan.reference.models.bert import BertConfig, MaskedLM
 from shindan.reference.recipes.recipe import TINY, Recipe, Said
 from shindan.reference.recipes.text import (
+    SPLIT_SEED,
     TextSettings,
     fits,
     in_batches,
@@ -36,6 +37,8 @@ class MaskedSettings(TextSettings):
     mask_rate: Annotated[float, Field(gt=0, lt=1)] = 0.15
     whole_words: bool = False
     """Choose words, not pieces of words."""
+    pack: bool = False
+    """Several documents in a row, kept apart: as if each were alone, without padding."""
 
 
 def task(
@@ -55,7 +58,8 @@ def task(
     rows, kept_out = (SingleRows(part, settings.length, begin, end, whole=True) for part in parts)
     ask = masking(tokenizer, rate=settings.mask_rate, whole_words=settings.whole_words)
     length = settings.length if settings.compile else None
-    chosen = numbered(rows, settings)
+    training = FilledRows(rows, settings.length, SPLIT_SEED) if settings.pack else rows
+    chosen = numbered(training, settings)
 
     def training_batch(number: int) -> Batch:
         return masked_batch(chosen(number), ask, pad, settings.seed, 1, number, length=length)
@@ -66,7 +70,7 @@ def task(
     ]
     net = model(settings, folder)
     objective = objective_of(net, settings.label_smoothing)
-    return Task(net, objective, len(rows), training_batch, validation)
+    return Task(net, objective, len(training), training_batch, validation)
 
 
 def model(settings: MaskedSettings, folder: Path) -> MaskedLM:

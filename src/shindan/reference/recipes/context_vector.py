@@ -10,30 +10,32 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Int
 from pydantic import Field
-from torch import nn
+from torch import Tensor
 
 from shindan.reference.data import tokenizers
 from shindan.reference.data.collate import next_tokens
-from shindan.reference.data.rows import WindowRows
+from shindan.reference.data.order import Shuffled
+from shindan.reference.data.rows import Documents, WindowRows
 from shindan.reference.data.text import Unit
-from shindan.reference.data.tokenizers import Ids
-from shindan.reference.models.context_vector import ContextVectorConfig, ContextVectorLM
+from shindan.reference.data.tokenizers import Specials
+from shindan.reference.models.context_vector import ContextVectorConfig, ContextVectorLM, Step
 from shindan.reference.recipes.recipe import TINY, Recipe, Said
 from shindan.reference.recipes.text import (
     TextSettings,
-    in_batches,
     in_turn,
     kept_tokenizer,
-    numbered,
     sized,
     source,
     tokenizer_of,
     training_and_validation,
 )
 from shindan.reference.train.config import Count
+from shindan.reference.train.graphs import Graphed
 from shindan.reference.train.objectives import NextTokenObjective, cross_entropy
 from shindan.reference.train.ranks import Ranks
 from shindan.reference.train.task import IGNORE, Batch, Sums, Task
@@ -51,21 +53,38 @@ class ContextVectorSettings(TextSettings):
 
 
 class KnownWordsObjective(NextTokenObjective):
-    """Tells beside the loss how much of it is not <unk>'s."""
+    """Tells beside the loss, in evaluation, how much of it is not <unk>'s."""
 
-    def __init__(self, model: nn.Module, smoothing: float, unknown: int) -> None:
+    model: ContextVectorLM
+
+    def __init__(
+        self, model: ContextVectorLM, smoothing: float, unknown: int, *, graphs: bool = False
+    ) -> None:
         super().__init__(model, smoothing)
         self.unknown = unknown
+        self.step: Step | None = None
+        self.graphed = Graphed(model, self.learnt) if graphs else None
+
+    def compile(self, *_: object, **__: object) -> None:
+        """Compile one position, not the unrolled loop, which would take minutes."""
+        self.step = torch.compile(self.model.step, fullgraph=True, dynamic=False)
+
+    def learnt(self, ids: Tensor, labels: Tensor) -> Sums:
+        """Sums over labels (B, L) of what follows ids (B, L)."""
+        logits = self.model(ids, self.step).flatten(0, 1)
+        return cross_entropy(logits, labels.flatten(), self.smoothing)
 
     def forward(self, batch: Batch) -> Sums:
         """Sums of a batch of ids and labels."""
-        logits = self.model(batch["ids"]).flatten(0, 1)
+        if self.training:
+            learnt = self.learnt if self.graphed is None else self.graphed
+            return learnt(batch["ids"], batch["labels"])
+        logits = self.model(batch["ids"]).flatten(0, 1)  # other shapes and mode than were compiled
         labels = batch["labels"].flatten()
-        sums = cross_entropy(logits, labels, self.smoothing if self.training else 0.0)
-        if not self.training:
-            known = labels.masked_fill(labels == self.unknown, IGNORE)
-            sums["known"] = (known != IGNORE).sum()
-            sums["nll_known"] = F.cross_entropy(logits.float(), known, reduction="sum")
+        sums = cross_entropy(logits, labels, 0.0)
+        known = labels.masked_fill(labels == self.unknown, IGNORE)
+        sums["known"] = (known != IGNORE).sum()
+        sums["nll_known"] = F.cross_entropy(logits.float(), known, reduction="sum")
         return sums
 
 
@@ -76,24 +95,37 @@ def task(settings: ContextVectorSettings, folder: Path, ranks: Ranks) -> Task:
     tokenizer = in_turn(ranks, lambda: tokenizer_of(settings, folder, learn, texts))
     parts = in_turn(ranks, lambda: training_and_validation(settings, folder, tokenizer))
     special = tokenizers.specials(tokenizer)
-    pad = special["pad"]
-    rows, kept_out = (
-        WindowRows(
-            part, special["begin"], special["end"], pad,
-            length=settings.length, stride=settings.stride, shortest=settings.shortest,
-        )
-        for part in parts
-    )  # fmt: skip
-    chosen = numbered(rows, settings)
+    rows, kept_out = (windows(settings, part, special) for part in parts)
+    shuffled, size = Shuffled(rows, settings.seed), settings.batch_size
 
-    def batch(some: list[Ids]) -> Batch:
-        ids = torch.tensor([row.tolist() for row in some])
-        return {"ids": ids, "mask": ids != pad, "labels": next_tokens(ids, pad=pad)}
+    def training_batch(number: int) -> Batch:
+        return batch(rows[shuffled.places(number * size, size)], special["pad"])
 
-    validation = [batch(some) for some in in_batches(kept_out, settings.evaluation_batch_size)]
+    validation = [
+        batch(ids, special["pad"]) for ids in kept_out.split(settings.evaluation_batch_size)
+    ]
     net = model(settings, folder)
-    objective = KnownWordsObjective(net, settings.label_smoothing, special["unk"])
-    return Task(net, objective, len(rows), lambda number: batch(chosen(number)), validation)
+    # one update, one call: graphs overwrite the gradients of a call before
+    alone = ranks.world == 1 and settings.accumulation == 1
+    graphs = settings.compile and alone and ranks.device.type == "cuda"
+    objective = KnownWordsObjective(net, settings.label_smoothing, special["unk"], graphs=graphs)
+    return Task(net, objective, len(rows), training_batch, validation)
+
+
+def windows(
+    settings: ContextVectorSettings, documents: Documents, special: Specials
+) -> Int[Tensor, "rows length"]:
+    """The ids of all windows of the documents, padded."""
+    rows = WindowRows(
+        documents, special["begin"], special["end"], special["pad"],
+        length=settings.length, stride=settings.stride, shortest=settings.shortest,
+    )  # fmt: skip
+    return torch.from_numpy(np.stack(list(rows)))
+
+
+def batch(ids: Int[Tensor, "rows length"], pad: int) -> Batch:
+    """These windows, each position labelled with the id that follows."""
+    return {"ids": ids, "mask": ids != pad, "labels": next_tokens(ids, pad=pad)}
 
 
 def model(settings: ContextVectorSettings, folder: Path) -> ContextVectorLM:

@@ -11,10 +11,10 @@ from pydantic import Field
 from tokenizers import Tokenizer
 
 from shindan.reference.data import tokenizers
-from shindan.reference.data.collate import padded
+from shindan.reference.data.collate import packed, padded, starts_of
 from shindan.reference.data.masking import Masking
 from shindan.reference.data.order import Rows, Shuffled, generator
-from shindan.reference.data.rows import Documents, split
+from shindan.reference.data.rows import Documents, PackedRow, split
 from shindan.reference.data.text import Unit, documents
 from shindan.reference.data.tokenizers import Ids
 from shindan.reference.data.tokens import TokenFile, write_tokens
@@ -132,12 +132,27 @@ def in_turn(ranks: Ranks, make: Callable[[], Any]) -> Any:
 
 
 def masked_batch(
-    rows: list[Ids], masking: Masking, pad: int, *numbers: int, length: int | None = None
+    rows: list[Ids] | list[PackedRow],
+    masking: Masking,
+    pad: int,
+    *numbers: int,
+    length: int | None = None,
 ) -> Batch:
-    """Padded rows with what is asked of them, chance being a function of ``numbers``."""
-    ids, mask = padded(rows, pad, length)
+    """Padded or packed rows with what is asked of them, chance being a function of ``numbers``.
+
+    ``length`` is given for a compiled model, which is then shown few shapes.
+    """
+    together: Batch = {}
+    if isinstance(rows[0], PackedRow):
+        width = length or max(len(row.ids) for row in rows)
+        ids, documents = packed(rows, pad, width)
+        mask = documents < width
+        together = {"documents": documents, "starts": starts_of(documents)}
+    else:
+        ids, mask = padded(rows, pad, length)
     inputs, labels = masking(ids, generator(*numbers))
-    return with_places({"ids": inputs, "mask": mask, "labels": labels})
+    batch = {"ids": inputs, "mask": mask, "labels": labels, **together}
+    return with_places(batch, multiple=256 if length else 1)
 
 
 def in_batches(rows: Rows[Any], size: int) -> Iterator[list[Any]]:

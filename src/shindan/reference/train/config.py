@@ -59,7 +59,8 @@ class Settings(BaseModel):
     """So many non-finite updates in a row end the run."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"
+    """tf32: fp32 whose products on a GPU are rounded to 10 bits before they are summed."""
     compile: bool = False
     parallel: Literal["ddp", "fsdp"] = "ddp"
     """What more than one rank (torchrun) does with the model."""
@@ -96,12 +97,14 @@ ALIASES = {
     "warmup_steps": "warmup_updates",
     "bf16": "precision",
     "fp16": "precision",
+    "tf32": "precision",
 }
 """Names of Hugging Face's ``TrainingArguments`` for the same things."""
 
 MEANINGS: dict[str, dict[str, object]] = {
     "bf16": {"true": "bf16", "false": "fp32"},
     "fp16": {"true": "fp16", "false": "fp32"},
+    "tf32": {"true": "tf32", "false": "fp32"},
     "lr_scheduler_type": {"constant_with_warmup": "constant"},
     "max_steps": {"-1": None},
     "optim": {"adamw_torch": "adamw", "adamw_torch_fused": "adamw", "adamw_hf": "adamw"},

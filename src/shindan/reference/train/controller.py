@@ -44,7 +44,7 @@ START = 2
 WINDOW = 10
 """Updates between two evaluations, and in what each sees."""
 CALM, WILD, ALARM = 1.0, 3.0, 5.0
-"""CVs in units of their own median: no pressure, full pressure, emergency."""
+"""CVs in their unit: no pressure, full pressure, emergency."""
 KEPT, TRAVEL, DWELL, HYSTERESIS = 0.8, 0.35, 15, 0.10
 LOW_PRESSURE, PLATEAU, STAGNATION = 0.25, 5, 1e-3
 BOLDEST, LEAST_BOLD, BOLDNESS_ENDS = 0.30, 0.05, 100
@@ -77,6 +77,9 @@ class PathController:
 
     MEMORY = 50
     """Windows that say what is usual."""
+    LOSS_UNIT: float | None = None
+    NORM_UNIT: float | None = None
+    """The CVs that count as calm; None: what is usual in this run."""
 
     def __init__(self, seed: int) -> None:
         self.seed, self.state = seed, State()
@@ -109,8 +112,8 @@ class PathController:
         """Decide where to go; all randomness is a function of the seed and the evaluation."""
         state = self.state
         state.evaluations += 1
-        wild_loss = _against_usual(state.losses, state.usual_loss, self.MEMORY)
-        wild_norm = _against_usual(state.norms, state.usual_norm, self.MEMORY)
+        wild_loss = self._wildness(state.losses, state.usual_loss, self.LOSS_UNIT)
+        wild_norm = self._wildness(state.norms, state.usual_norm, self.NORM_UNIT)
         alarm = state.refused or wild_norm > ALARM
         self._notice_plateau()
         pressure = max(_rescaled(wild_loss), _rescaled(wild_norm))
@@ -125,6 +128,16 @@ class PathController:
             self._move(0)
         elif state.since >= DWELL:
             self._move(self._next())
+
+    def _wildness(self, values: list[float], usual: list[float], unit: float | None) -> float:
+        """The CV of ``values`` in ``unit``, else in the median of ``usual``, which it joins."""
+        if len(values) < WINDOW:
+            return CALM
+        variation = pstdev(values) / max(fmean(values), 1e-12)
+        if unit is None:
+            unit = median(usual) if usual else variation
+        usual[:] = [*usual, variation][-self.MEMORY :]
+        return variation / max(unit, 1e-12)
 
     def _notice_plateau(self) -> None:
         state = self.state
@@ -153,16 +166,6 @@ class PathController:
     def _move(self, city: int) -> None:
         if city != self.state.city:
             self.state.city, self.state.since = city, 0
-
-
-def _against_usual(values: list[float], usual: list[float], memory: int) -> float:
-    """The CV of ``values`` in units of the median of ``usual``, which it then joins; 1 at first."""
-    if len(values) < WINDOW:
-        return CALM
-    variation = pstdev(values) / max(fmean(values), 1e-12)
-    unit = median(usual) if usual else variation
-    usual[:] = [*usual, variation][-memory:]
-    return variation / max(unit, 1e-12)
 
 
 def _rescaled(wildness: float) -> float:

@@ -28,7 +28,9 @@ from shindan.reference.train.ranks import Ranks, whole
 from shindan.reference.train.schedule import rate
 from shindan.reference.train.task import Batch, Sums, Task, counted, tokens
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {
+    "fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
+}  # fmt: skip
 
 
 class Loop:
@@ -38,19 +40,29 @@ class Loop:
         self.task, self.settings, self.ranks, self.folder = task, settings, ranks, folder
         self.updates = total_updates(settings, task.rows, ranks.world)
         self.warmup = warmup(settings, self.updates)
+        torch.set_float32_matmul_precision("high" if settings.precision == "tf32" else "highest")
         if settings.compile:
             task.objective.compile()
         self.objective = ranks.shared(task.objective, settings.parallel)
         self.parameters = [p for p in self.objective.parameters() if p.requires_grad]
         self.optimizer = optimizer_of(self.parameters, settings, fused=ranks.device.type == "cuda")
-        self.scaler = torch.amp.GradScaler(ranks.device.type, enabled=settings.precision == "fp16")
-        self.controller = PathController(settings.seed) if settings.controller == "tsp" else None
+        self.scaler = self.make_scaler()
+        self.controller = self.make_controller() if settings.controller == "tsp" else None
         self.average = Average(task.model, settings.ema) if settings.ema is not None else None
         self.done = self.refused = self.refused_in_a_row = self.tokens = 0
         self.ahead: Future[list[Batch]] | None = None
         torch.manual_seed(settings.seed + 7919 * ranks.rank)  # dropout differs between ranks
         if settings.resume:
             self.restore()
+
+    def make_scaler(self) -> torch.amp.GradScaler:
+        """Of use under fp16 alone, whose range gradients leave."""
+        enabled = self.settings.precision == "fp16"
+        return torch.amp.GradScaler(self.ranks.device.type, enabled=enabled)
+
+    def make_controller(self) -> PathController:
+        """The controller with its alarm repaired."""
+        return PathController(self.settings.seed)
 
     def run(self, tell: Callable[[Line], None]) -> Line:
         """Train to the end; ``tell`` hears every line of metrics. Returns the last evaluation."""
@@ -92,7 +104,8 @@ class Loop:
         norm = whole(
             nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
         )
-        grad_norm = float(norm)
+        # The only wait for the device: it then steps while the next update is being prepared.
+        grad_norm, *told = torch.stack([norm.float(), *sums.values()]).tolist()
         refused = not math.isfinite(grad_norm)
         if not refused:
             limit = self.clip_at()
@@ -103,7 +116,7 @@ class Loop:
         self.optimizer.zero_grad()
         self.done += 1
         self.tokens += int(ranks.total(sum(map(tokens, batches))))
-        means = {name: ranks.total(float(value)) / labels for name, value in sums.items()}
+        means = {n: ranks.total(value) / labels for n, value in zip(sums, told, strict=True)}
         self.take_note(means["loss"], grad_norm, refused)
         line = {
             "kind": "train", "update": self.done, **means, "lr": lr, "grad_norm": grad_norm,

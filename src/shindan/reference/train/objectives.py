@@ -8,13 +8,21 @@ from torch import Tensor, nn
 from shindan.reference.train.task import IGNORE, Batch, Sums
 
 
-def with_places(batch: Batch) -> Batch:
+def with_places(batch: Batch, multiple: int = 1) -> Batch:
     """The batch with ``places``: where labels count, as indices into (batch x length).
 
-    Found here, on the CPU: on a GPU every step would wait for their number.
+    Found here, on the CPU: on a GPU every step would wait for their number. A compiled model wants
+    few different numbers: they are rounded up to a ``multiple`` with place 0, a special token's,
+    which never has a label.
     """
     places = (batch["labels"].flatten() != IGNORE).nonzero().flatten()
-    return {**batch, "places": places}
+    missing = -len(places) % multiple
+    return {**batch, "places": F.pad(places, (0, missing))}
+
+
+def packed(batch: Batch) -> dict[str, Tensor]:
+    """What the models are told of packed rows, where rows are packed."""
+    return {name: batch[name] for name in ("documents", "starts") if name in batch}
 
 
 def cross_entropy(
@@ -46,7 +54,8 @@ class MaskedObjective(nn.Module):
 
     def forward(self, batch: Batch) -> Sums:
         """Sums of a batch of ids, mask, labels, places."""
-        hidden = self.model.encode(batch["ids"], batch["mask"]).flatten(0, 1)  # type: ignore[operator]
+        seen = self.model.encode(batch["ids"], batch["mask"], **packed(batch))  # type: ignore[operator]
+        hidden = seen.flatten(0, 1)
         logits = self.model.head(hidden[batch["places"]])  # type: ignore[operator]
         labels = batch["labels"].flatten()[batch["places"]]
         return cross_entropy(logits, labels, self.smoothing if self.training else 0.0)
@@ -61,7 +70,7 @@ class EveryPositionObjective(nn.Module):
 
     def forward(self, batch: Batch) -> Sums:
         """Sums of a batch of ids, mask, labels."""
-        logits = self.model(batch["ids"], batch["mask"]).flatten(0, 1)
+        logits = self.model(batch["ids"], batch["mask"], **packed(batch)).flatten(0, 1)
         smoothing = self.smoothing if self.training else 0.0
         return cross_entropy(logits, batch["labels"].flatten(), smoothing)
 
@@ -75,7 +84,6 @@ class NextTokenObjective(nn.Module):
 
     def forward(self, batch: Batch) -> Sums:
         """Sums of a batch of ids, labels and, where rows are packed, documents."""
-        seen = [batch[name] for name in ("ids", "documents") if name in batch]
-        logits = self.model(*seen)
+        logits = self.model(batch["ids"], **packed(batch))
         smoothing = self.smoothing if self.training else 0.0
         return cross_entropy(logits.flatten(0, 1), batch["labels"].flatten(), smoothing)

@@ -1,0 +1,87 @@
+"""The experiments' arithmetic: pairs by seed, intervals, what an arm's words become."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from settling import against_hf, report_0, tables
+from settling.plan import Plan, Size
+from settling.runs import folder_name, jobs
+
+from shindan.reference.recipes import load
+from shindan.reference.train.resolve import from_words, given
+
+
+def nothing(folder: Path) -> Mapping[str, float]:
+    return {}
+
+
+PLAN = Plan(
+    question="?",
+    arms={"base": ["bert-mlm"], "other": ["bert-mlm", "clip={limit}"], "far": ["bert-mlm"]},
+    sizes={"s": Size("cpu", ["clip=1", "data={data}/x"], values={"limit": "0.5"})},
+    measure=nothing,
+    against={"far": "other"},
+)
+
+
+def ran(folder: Path, arm: str, *losses: float) -> None:
+    for seed, loss in enumerate(losses):
+        run = folder / f"{folder_name(arm)}-{seed}"
+        run.mkdir()
+        (run / "done.json").write_text(json.dumps({"loss": loss}))
+
+
+def test_differences_are_paired_by_seed_with_students_interval(tmp_path: Path) -> None:
+    ran(tmp_path, "base", 1.0, 2.0, 3.0)
+    ran(tmp_path, "other", 1.1, 2.2, 3.3)
+    ran(tmp_path, "far", 1.1, 2.2, 3.3)
+    base, other, far = tables.effects(PLAN, tmp_path, (0, 1, 2), "loss")
+    assert base.difference is None
+    # mean 0.2, sd 0.1, t(0.975, 2) = 4.303
+    assert other.difference == pytest.approx(0.2)
+    assert (other.low, other.high) == pytest.approx((0.2 - 0.2484, 0.2 + 0.2484), abs=1e-4)
+    assert far.difference == pytest.approx(0.0), "compared with the arm that against names"
+
+
+def test_noise_is_pooled_over_the_arms(tmp_path: Path) -> None:
+    ran(tmp_path, "base", 0.0, 0.0, 0.0)
+    ran(tmp_path, "other", 0.1, 0.2, 0.3)
+    ran(tmp_path, "far", 0.2, 0.2, 0.2)
+    # sds 0.1 and, against "other", 0.1; t(0.975, 4) = 2.776
+    said = tables.noise(tables.effects(PLAN, tmp_path, (0, 1, 2), "loss"))
+    assert "sd 0.100" in said
+    assert "beyond 0.160" in said
+
+
+def test_one_seed_gives_no_interval_and_no_noise(tmp_path: Path) -> None:
+    ran(tmp_path, "base", 1.0)
+    ran(tmp_path, "other", 1.5)
+    found = tables.effects(PLAN, tmp_path, (0, 1, 2), "loss")
+    assert found[1].difference == 0.5
+    assert found[1].low is None
+    assert tables.noise(found) == ""
+
+
+def test_an_arms_words_win_and_are_filled_in(tmp_path: Path) -> None:
+    _, made = jobs(PLAN, "s", tmp_path, Path("/d"), (7,), ["other"])
+    assert made[0].words == ["bert-mlm", "clip=0.5", "data=/d/x", "seed=7"]
+    assert made[0].folder == tmp_path / "other-7"
+
+
+@pytest.mark.parametrize("plan", [report_0.PLAN, against_hf.PLAN], ids=["report_0", "against_hf"])
+def test_every_arm_of_every_size_is_a_run_that_can_begin(plan: Any, tmp_path: Path) -> None:
+    folders = set()
+    for size in plan.sizes:
+        for job in jobs(plan, size, tmp_path, tmp_path, (0,), plan.arms)[1]:
+            recipe = load("bert-mlm" if job.words[0].endswith(".py") else job.words[0])
+            words = [word for word in job.words[1:] if not word.startswith("size=")]
+            place = given({"output_dir": job.folder}, "test")
+            recipe.resolve("small", place, from_words(words))
+            folders.add(job.folder.name)
+    assert len(folders) == len(plan.arms), "two arms would share a folder"
