@@ -101,8 +101,9 @@ class Stack:
             if known.any():
                 values = np.where(known, column[place], values)
             column[place] = values
-            present[place] |= True if there is None else there
-        column[~present] = np.nan
+            present[place] = True if there is None else known | there
+        if not present.all():
+            column[~present] = np.nan
         return column, present
 
     def _long(self, blocks: list[tuple[int, Any]]) -> Any:
@@ -179,16 +180,19 @@ def _as_numbers(column: Any) -> tuple[Numbers, Present | None]:
 
 
 def doubles(column: Any) -> tuple[Numbers, Present | None]:
-    """A column of doubles out of Arrow's buffers (its own ``to_numpy`` would import pandas)."""
+    """A column of doubles out of Arrow's buffers (its own ``to_numpy`` would import pandas).
+
+    Without a null it may be a view of them, not to be written to.
+    """
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     parts = [
         np.frombuffer(chunk.buffers()[1], np.float64, len(chunk), 8 * chunk.offset)
         for chunk in chunks
         if len(chunk)
     ]
-    values = np.concatenate(parts) if parts else np.zeros(0)
     if not column.null_count:
-        return values, None
+        return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts]), None
+    values = np.concatenate(parts)
     present = np.concatenate([truths(pc.is_valid(chunk)) for chunk in chunks])
     values[~present] = np.nan
     return values, present

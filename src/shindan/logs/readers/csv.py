@@ -194,7 +194,9 @@ def _parsed(
     with Stream(_tidied(piece, spaced) for piece in source.pieces()) as stream:
         yield from pyarrow.csv.open_csv(
             pa.PythonFile(stream, mode="r"),
-            pyarrow.csv.ReadOptions(column_names=names, skip_rows=before, block_size=_BLOCK),
+            pyarrow.csv.ReadOptions(
+                column_names=names, skip_rows=before, block_size=_BLOCK, use_threads=False
+            ),
             pyarrow.csv.ParseOptions(
                 delimiter="\t" if spaced else shape.delimiter, invalid_row_handler=skipped
             ),
