@@ -37,8 +37,8 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="write it into docs/findings")
     asked = parser.parse_args()
     rows = [
-        "| log | updates | loss, mean | change over the window, t (HAC; independent points) | norm above clip "
-        "| raw norm differs | CV of ten norms, least / median | path of the gradient alone |",
+        "| log | updates | loss, mean | change over the window, t (HAC; independent points) "
+        "| norm above clip | raw norm differs | CV of ten norms, least / median | path of the gradient alone |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, title in LOGS.items():
