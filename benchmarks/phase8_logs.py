@@ -38,7 +38,8 @@ def main() -> None:
     asked = parser.parse_args()
     rows = [
         "| log | updates | loss, mean | change over the window, t (HAC; independent points) "
-        "| norm above clip | raw norm differs | CV of ten norms, least / median | path of the gradient alone |",
+        "| norm above clip | raw norm differs | CV of ten norms, least / median "
+        "| way of the gradient alone |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, title in LOGS.items():
