@@ -216,8 +216,8 @@ RECIPE = Recipe(
         "300m": Said(
             "training loss 4.55, validation 5.10 after 1,000 updates, 3.3 minutes on an H200 "
             "(docs/findings/report-2.md, one seed); report 2's project: 6.04 after 3,498",
-            "1,000 回の更新で訓練損失 4.55、検証損失 5.10、H200 で 3.3 分（docs/findings/report-2.md、"
-            "シード1個）。報告2のプロジェクト：3,498 回で 6.04",
+            "1,000 回の更新で訓練損失 4.55、検証損失 5.10、H200 で 3.3 分"
+            "（docs/findings/report-2.md、シード1個）。報告2のプロジェクト：3,498 回で 6.04",
         ),
     },
 )
