@@ -29,7 +29,7 @@ from settling.plan import Plan, Size
 from settling.report_2 import MIX
 from settling.runs import Slots, folder_name, jobs
 
-from shindan.diagnose.trend import slope
+from shindan.logs.trends import slope
 from shindan.reference.train.metrics import read
 
 WINDOW, STEEP, NEAR = 200, -3.0, 0.01

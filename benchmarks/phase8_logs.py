@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from settling.pages import put
 
-from shindan.diagnose.trend import slope
+from shindan.logs.trends import slope
 from shindan.reference.train.controller import WINDOW
 
 LOGS = {

@@ -15,10 +15,14 @@ from shindan.report.words import sheet
 from .test_every_check import examples
 
 NAMES = {
-    "after", "before", "dtype", "embedding", "error", "evaluation", "first", "head", "hints", "how",
+    "after", "before", "column", "differ", "dtype", "embedding", "error", "evaluation",
+    "first", "format",
+    "head", "hints", "how",
     "key", "kind", "loss", "mask", "model", "module", "name", "names", "operation", "optimizer",
-    "option", "prefix_given", "prefix_wanted", "relation", "root", "sampler", "scheduler",
-    "setting", "shape", "table", "teacher", "text", "train", "weight",
+    "option", "prefix_given", "prefix_wanted", "relation", "rerun", "root", "run_a", "run_b",
+    "run_large", "run_small", "sampler", "scheduler",
+    "setting", "shape", "state", "table", "teacher", "text", "tokens_a",
+    "tokens_b", "train", "weight",
 }  # fmt: skip
 """Measured values that are names of the run's own: they stay as they are in every language."""
 

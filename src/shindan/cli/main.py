@@ -6,10 +6,12 @@ from typing import Any
 import click
 
 from shindan.cli.anomalies import anomalies
+from shindan.cli.compare import compare
 from shindan.cli.demo import demo
 from shindan.cli.explain import explain
 from shindan.cli.generate import generate
 from shindan.cli.predict import predict
+from shindan.cli.read import read
 from shindan.cli.recipes import recipes
 from shindan.cli.report import report
 from shindan.cli.run import run
@@ -34,5 +36,17 @@ def main() -> None:
     """Tell why the training of a Transformer language model fails, with measured evidence."""
 
 
-for door in (run, report, explain, demo, train, recipes, predict, generate, anomalies):
+for door in (
+    run,
+    report,
+    read,
+    compare,
+    explain,
+    demo,
+    train,
+    recipes,
+    predict,
+    generate,
+    anomalies,
+):
     main.add_command(door)

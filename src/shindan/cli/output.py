@@ -4,7 +4,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,22 @@ class Output:
             except OSError as error:
                 raise ShindanError("not-writable", path=path, error=error.strerror) from error
 
-    def write(self, document: Document, evidence: dict[type[Evidence], Evidence]) -> None:
-        """Write every form that was asked for; the terminal's last."""
+    def write(
+        self,
+        document: Document,
+        evidence: dict[type[Evidence], Evidence],
+        logs: Sequence[Mapping[type[Evidence], Evidence]] = (),
+    ) -> None:
+        """Write every form that was asked for; the terminal's last.
+
+        ``evidence`` is a run's, ``logs`` that of each log where the subjects are logs.
+        """
         from shindan.report import html, jsondoc, markdown, sarif
         from shindan.report.view import View, read_sources
         from shindan.report.words import language
 
         lang = language(self.lang, os.environ)
-        view = View(document, evidence, read_sources(document), str(Path.cwd()))
+        view = View(document, evidence, read_sources(document), str(Path.cwd()), tuple(logs))
         made: dict[str, Callable[[], str]] = {
             "json": lambda: _json(jsondoc.to_json(document, lang)),
             "html": lambda: html.render(view, lang),

@@ -1,12 +1,13 @@
 """A check is a pure function of typed evidence.
 
 Its signature is the manifest: the engine injects evidence by type. A parameter typed ``X`` makes
-the check ``NotRun`` when no ``X`` was gathered; one typed ``X | None`` is optional.
+the check ``NotRun`` when no ``X`` was gathered; one typed ``X | None`` is optional. One fault may
+be judged from several kinds of evidence (a watched run, a log): ``also`` adds a judge.
 """
 
 import types
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Union, get_args, get_origin, get_type_hints
 
 from shindan.core.evidence.base import Evidence
@@ -25,12 +26,48 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """A fault of a log: from row ``first`` on, columns of a healthy log (``tests/logs``) differ.
+
+    A value is what stands in every such row; a pair (a, b) runs straight from a to b.
+    """
+
+    log: str
+    first: int
+    values: Mapping[str, float | str | tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A fault of a comparison: two logs of ``tests/logs/figures`` that show it, side by side.
+
+    ``said`` is what a person adds to them, as ``shindan compare --set`` takes it.
+    """
+
+    a: str
+    b: str
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Need:
     """One parameter of a check."""
 
     name: str
     type: type[Evidence]
     optional: bool
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A judge, and what it needs."""
+
+    judge: Judge
+    needs: tuple[Need, ...]
+
+    def lacks(self, evidence: Container[type[Evidence]]) -> tuple[type[Evidence], ...]:
+        """The types it needs that are not there."""
+        return tuple(n.type for n in self.needs if not n.optional and n.type not in evidence)
 
 
 @dataclass(frozen=True)
@@ -45,15 +82,29 @@ class Check:
     explains: tuple[str, ...]
     subsumes: tuple[str, ...]
     faults: tuple[Edit, ...]
+    logs: tuple[Rewrite, ...]
+    pairings: tuple[Pairing, ...]
     preview: bool
-    judge: Judge
-    needs: tuple[Need, ...]
     module: str
+    alternatives: list[Alternative] = field(default_factory=list)
+    """Its judges, the function that was made the check first; ``also`` adds to them while the
+    module is loaded, nothing does afterwards."""
+
+    def also(self, judge: Judge) -> Judge:
+        """Decorator: judge the same fault from other evidence, where that is there."""
+        self.alternatives.append(_alternative(judge))
+        return judge
+
+    def able(self, evidence: Container[type[Evidence]]) -> Iterator[Alternative]:
+        """The judges whose evidence is there."""
+        return (a for a in self.alternatives if not a.lacks(evidence))
 
     def __call__(self, *evidence: Evidence) -> Iterator[Finding]:
         """Judge the evidence given, matched to the parameters by type."""
         by_type = {type(e): e for e in evidence}
-        yield from self.judge(**{n.name: by_type.get(n.type) for n in self.needs})
+        for alternative in self.able(by_type):
+            given = {n.name: by_type.get(n.type) for n in alternative.needs}
+            yield from alternative.judge(**given)
 
 
 def check(
@@ -66,13 +117,16 @@ def check(
     explains: tuple[str, ...] = (),
     subsumes: tuple[str, ...] = (),
     fault: Edit | tuple[Edit, ...] = (),
+    log: Rewrite | tuple[Rewrite, ...] = (),
+    pair: Pairing | tuple[Pairing, ...] = (),
     preview: bool = False,
 ) -> Callable[[Judge], Check]:
     """Register a judging function as the check ``id``.
 
     ``explains`` lists the symptom ids this cause can explain; ``subsumes`` the ids of findings
     that are only its consequences (dropped when this one is found); ``fault`` the one-hunk edits
-    of patients on which it must fire (a check without any stays ``preview``: not reported).
+    of patients on which it must fire, ``log`` the same for healthy logs, ``pair`` two logs side by
+    side (a check without any stays ``preview``: not reported).
     """
 
     def wrap(judge: Judge) -> Check:
@@ -85,13 +139,18 @@ def check(
             explains=explains,
             subsumes=subsumes,
             faults=(fault,) if isinstance(fault, Edit) else fault,
+            logs=(log,) if isinstance(log, Rewrite) else log,
+            pairings=(pair,) if isinstance(pair, Pairing) else pair,
             preview=preview,
-            judge=judge,
-            needs=tuple(_needs(judge)),
             module=judge.__module__,
+            alternatives=[_alternative(judge)],
         )
 
     return wrap
+
+
+def _alternative(judge: Judge) -> Alternative:
+    return Alternative(judge, tuple(_needs(judge)))
 
 
 def _needs(judge: Judge) -> Iterator[Need]:

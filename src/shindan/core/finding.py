@@ -76,6 +76,7 @@ class NotRun:
 
     id: str
     because: Because
+    subject: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Failure:
 
     what: str
     error: Because
+    subject: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,3 +96,7 @@ class Subject:
     name: str
     record: str | None = None
     facts: Mapping[str, Measure] = field(default_factory=dict)
+    notes: tuple[Because, ...] = ()
+    """What could not be read of it."""
+    course: tuple[Because, ...] = ()
+    """What its losses went through and may come to, in the order of time."""

@@ -17,7 +17,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "ja")
 
 @dataclass(frozen=True)
 class Page:
-    """Front matter (title, message, message_<variant>, fix, verify) and the body's sections."""
+    """Front matter (title, message, fix, verify, each as ``<key>_<variant>`` too) and sections."""
 
     front: Mapping[str, str]
     body: str
@@ -45,13 +45,11 @@ def page(module: str, language: Language) -> Page:
 def tell(check: Check, finding: Diagnosed, language: Language) -> Told:
     """The words for one finding of this check."""
     front = page(check.module, language).front
-    message = front.get(f"message_{finding.variant}") if finding.variant else None
-    return Told(
-        title=fill(front["title"], finding.measured),
-        message=fill(message or front["message"], finding.measured),
-        fix=fill(front["fix"], finding.measured),
-        verify=fill(front["verify"], finding.measured),
-    )
+    said = {
+        key: fill(front.get(f"{key}_{finding.variant}") or front[key], finding.measured)
+        for key in ("title", "message", "fix", "verify")
+    }
+    return Told(**said)
 
 
 def fill(template: str, measured: Mapping[str, Measure]) -> str:

@@ -1,6 +1,6 @@
 """What a reader makes of a log: columns of numbers, and what could not be read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,9 +18,11 @@ class LogTable:
 
     ``columns`` are equally long, under the names they have in the log; a row without a value has
     NaN there *and* False in ``present`` (a logged NaN is present). ``words`` are columns that are
-    no numbers (None: none in this row). ``settings`` is what the log or a file beside it says of
-    the run's configuration, flat. ``lost`` says what could not be read, each with where and how
-    much; empty where all was read.
+    no numbers (None: none in this row); a column that mixes both is in both, under one name.
+    Dates with a time of day are numbers: seconds since 1970, as UTC where no zone is said.
+    ``settings`` is what the log or a file beside it says of the run's configuration, flat, with
+    ``units.NAME`` for a column whose numbers have a unit in the log (``ms``, ``%``). ``lost``
+    says what could not be read, each with where and how much; empty where all was read.
     """
 
     path: Path
@@ -30,11 +32,12 @@ class LogTable:
     """Of the run, for people: the file's, or the run's own where a file holds several."""
     columns: Mapping[str, Numbers]
     present: Mapping[str, NDArray[np.bool_]]
-    words: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    words: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     lines: NDArray[np.int64] | None = None
     """Line (from 1) or record number of each row in the file, where that means something."""
     settings: Mapping[str, object] = field(default_factory=dict)
     lost: tuple[Reason, ...] = ()
 
     def __len__(self) -> int:
-        return max((len(values) for values in self.columns.values()), default=0)
+        """Rows."""
+        return max((len(v) for v in (*self.columns.values(), *self.words.values())), default=0)

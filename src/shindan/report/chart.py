@@ -16,11 +16,15 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Line:
-    """A named series; ``dots`` draws its points, not only the way between them."""
+    """A named series; ``dots`` draws its points, not only the way between them.
+
+    ``marks``: the points alone, which belong to another line.
+    """
 
     label: str
     points: tuple[Point, ...]
     dots: bool = False
+    marks: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,8 @@ def _stroke(
         path.append(f"{pen}{at[0]:g} {at[1]:g}")
         dots.append(at)
         pen = "L"
-    return Stroke(line.label, "".join(path), tuple(dots) if line.dots else ())
+    way = "" if line.marks else "".join(path)
+    return Stroke(line.label, way, tuple(dots) if line.dots else ())
 
 
 def _levels(

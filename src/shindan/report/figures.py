@@ -5,6 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from shindan.core.evidence.curve import Curve, DataLines, FixedBatch, LayerPicture, MicroStep
+from shindan.core.evidence.logs import LogCurve
+from shindan.core.evidence.pairs import Comparison
+from shindan.core.evidence.phases import Course
+from shindan.report import ahead, compared
 from shindan.report.chart import (
     Chart,
     Drawing,
@@ -39,11 +43,57 @@ def figures(view: View, say: Words) -> tuple[Figure, ...]:
     """Every chart the view has evidence for."""
     curve, layers = view.get(Curve), view.get(LayerPicture)
     drawn = [_loss(view, say)]
+    for evidence, subject in zip(view.logs, view.document.subjects, strict=False):
+        held = evidence.get(LogCurve)
+        if isinstance(held, LogCurve):
+            course = evidence.get(Course)
+            ahead_of = course if isinstance(course, Course) else None
+            drawn += of_log(held, ahead_of, subject.name if len(view.logs) > 1 else "", say)
+    comparison = view.get(Comparison)
+    if comparison is not None:
+        drawn.append(_compared(comparison, say))
     if curve is not None:
         drawn += [_learning_rate(curve, say), _gradients(curve, say)]
     if layers is not None:
         drawn.append(_layers(layers, say))
     return tuple(figure for figure in drawn if figure is not None)
+
+
+def _compared(comparison: Comparison, say: Words) -> Figure | None:
+    """The curves of all runs over what they have spent."""
+    axis = comparison.overlay.axis if comparison.overlay else "updates"
+    return _figure(
+        say("chart_compared"), say("axis_loss_raw"), compared.lines(comparison), (), say,
+        x=say(f"spent_{axis}"),
+    )  # fmt: skip
+
+
+def of_log(curve: LogCurve, course: Course | None, name: str, say: Words) -> list[Figure | None]:
+    """Loss, learning rate and gradient norm of a log; ``name`` tells several logs apart."""
+    unit = say(f"unit_{curve.unit}")
+
+    def titled(key: str) -> str:
+        return say("chart_of", chart=say(key), name=name) if name else say(key)
+
+    best = () if curve.best is None else (curve.best,)
+    losses = (
+        Line(say("line_train"), curve.loss),
+        Line(say("line_eval"), curve.evals, dots=True),
+        Line(say("line_spikes"), curve.spikes, dots=True, marks=True),
+        Line(say("line_best"), best, dots=True, marks=True),
+        *ahead.forecasts(course, say),
+    )
+    known = ahead.stood(course, say)
+    rates = [Line(say("axis_lr"), curve.lr)]
+    if not _alike(curve.lr, curve.used_lr):
+        rates.append(Line(say("line_used_lr"), curve.used_lr))
+    rule = () if curve.limit is None else (Rule(say("rule_clip"), curve.limit),)
+    norms = (Line(say("axis_grad"), curve.norms),)
+    return [
+        _figure(titled("chart_loss"), say("axis_loss_raw"), losses, known, say, x=unit),
+        _figure(titled("chart_lr_logged"), say("axis_lr"), rates, (), say, x=unit),
+        _figure(titled("chart_grad"), say("axis_grad"), norms, rule, say, x=unit),
+    ]
 
 
 def _loss(view: View, say: Words) -> Figure | None:
@@ -125,20 +175,26 @@ def _alike(one: Sequence[Point], other: Sequence[Point]) -> bool:
 
 
 def _figure(
-    title: str, y: str, lines: Iterable[Line], rules: tuple[Rule, ...], say: Words, note: str = ""
+    title: str,
+    y: str,
+    lines: Iterable[Line],
+    rules: tuple[Rule, ...],
+    say: Words,
+    note: str = "",
+    x: str = "",
 ) -> Figure | None:
     """The chart, or None when no line has a point to draw."""
     lines = tuple(line for line in lines if any(math.isfinite(at) for _, at in line.points))
     if not lines:
         return None
-    told = [_line_summary(line, say) for line in lines]
+    told = [_line_summary(line, say, x) for line in lines]
     told += [say("desc_rule", label=r.label, at=tick_label(round(r.at, 4))) for r in rules]
     heights = [at for line in lines for _, at in line.points if math.isfinite(at)]
     heights += [rule.at for rule in rules]
     chart = Chart(
         title=title,
         summary=" ".join(told),
-        x=say("axis_update"),
+        x=x or say("axis_update"),
         y=y,
         lines=lines,
         rules=rules,
@@ -147,11 +203,12 @@ def _figure(
     return Figure(title, chart=draw(chart), note=note)
 
 
-def _line_summary(line: Line, say: Words) -> str:
+def _line_summary(line: Line, say: Words, unit: str) -> str:
     seen = [(x, y) for x, y in line.points if math.isfinite(y)]
     heights = [y for _, y in seen]
     return say(
-        "desc_line",
+        "desc_log_line" if unit else "desc_line",
+        unit=unit,
         label=line.label,
         start=f"{seen[0][0]:g}",
         first=f"{seen[0][1]:.4g}",

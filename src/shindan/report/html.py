@@ -8,13 +8,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from shindan.core.evidence.curve import FixedBatch, FixedPoint, Prediction
+from shindan.core.evidence.pairs import Comparison
 from shindan.core.text import Language
 from shindan.report import prose
+from shindan.report.about import about, names
+from shindan.report.compared import SideBySide, table
 from shindan.report.figures import Figure, figures
 from shindan.report.numbers import number
 from shindan.report.outline import Outline, outline
 from shindan.report.terminal import headline, not_run
-from shindan.report.terms import rows
 from shindan.report.view import View
 from shindan.report.words import Words, words
 
@@ -35,13 +37,14 @@ class Part:
     figures: tuple[Figure, ...]
     predictions: tuple[Prediction, ...]
     fixed: FixedPoint | None
+    compared: SideBySide | None
     level: int
 
 
 def render(view: View, language: Language) -> str:
     """The page of one document."""
     say = words(language)
-    title = say("page_title", names=", ".join(s.name for s in view.document.subjects))
+    title = say("page_title", names=names(view.document.subjects))
     return _page(title, (_part("", "", "", view, say, level=2),), say)
 
 
@@ -60,7 +63,7 @@ def render_many(title: str, parts: Sequence[tuple[str, str, View]], language: La
 
 def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: int) -> Part:
     report = outline(view, say.language, prefix)
-    fixed = view.get(FixedBatch)
+    fixed, comparison = view.get(FixedBatch), view.get(Comparison)
     return Part(
         prefix=prefix,
         heading=heading,
@@ -71,14 +74,14 @@ def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: 
         figures=figures(view, say),
         predictions=fixed.predictions[:PREDICTIONS] if fixed else (),
         fixed=fixed.points[-1] if fixed and fixed.points else None,
+        compared=table(comparison, say) if comparison else None,
         level=level,
     )
 
 
 def _page(title: str, parts: tuple[Part, ...], say: Words) -> str:
     template = _environment().get_template("page.html")
-    facts = functools.partial(rows, language=say.language)
-    return template.render(title=title, parts=parts, w=say, rows=facts) + "\n"
+    return template.render(title=title, parts=parts, w=say, facts=about) + "\n"
 
 
 @functools.cache

@@ -24,13 +24,31 @@ def to_json(document: Document, language: Language) -> Json:
         "schema": SCHEMA,
         "verdict": document.verdict,
         "subjects": [
-            {**plain(s.facts), "kind": s.kind, "name": s.name, "record": s.record}
+            {
+                **plain(s.facts),
+                **({"lost": [told(note, "en") for note in s.notes]} if s.notes else {}),
+                **({"course": [told(said, language) for said in s.course]} if s.course else {}),
+                "kind": s.kind,
+                "name": s.name,
+                "record": s.record,
+            }
             for s in document.subjects
         ],
         "findings": [_finding(f, language) for f in document.findings],
-        "not_run": [{"id": n.id, "because": told(n.because, "en")} for n in document.not_run],
-        "failed": [{"what": f.what, "error": told(f.error, "en")} for f in document.failed],
+        "not_run": [
+            {"id": n.id, "because": told(n.because, "en"), **_subject(document, n.subject)}
+            for n in document.not_run
+        ],
+        "failed": [
+            {"what": f.what, "error": told(f.error, "en"), **_subject(document, f.subject)}
+            for f in document.failed
+        ],
     }
+
+
+def _subject(document: Document, index: int) -> Json:
+    """Which subject is meant, where there are several."""
+    return {"subject": index} if len(document.subjects) > 1 else {}
 
 
 def schema() -> Json:

@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Iterator
 from textwrap import indent
 
+from shindan.core.evidence.pairs import Comparison
+from shindan.core.finding import Subject
 from shindan.core.text import Language
+from shindan.report import compared
+from shindan.report.about import lines, names
 from shindan.report.outline import Change, Entry, outline
 from shindan.report.terminal import headline, not_run
 from shindan.report.view import View
@@ -14,8 +18,14 @@ def render(view: View, language: Language) -> str:
     """The whole report."""
     say = words(language)
     report = outline(view, language)
-    names = ", ".join(subject.name for subject in report.subjects)
-    parts = [f"# {say('page_title', names=names)}", f"**{headline(report, say)}**"]
+    parts = [f"# {say('page_title', names=names(report.subjects))}", f"**{headline(report, say)}**"]
+    logs = [subject for subject in report.subjects if subject.kind == "log"]
+    if logs:
+        parts.append(f"## {say('section_logs')}")
+        parts.append("\n".join(_log(log, say) for log in logs))
+    comparison = view.get(Comparison)
+    if comparison is not None:
+        parts += [f"## {say('section_compared')}", _side_by_side(comparison, say)]
     for section in ("causes", "risks", "symptoms"):
         entries: tuple[Entry, ...] = getattr(report, section)
         if entries:
@@ -31,6 +41,25 @@ def render(view: View, language: Language) -> str:
         parts.append(say("failed", n=len(report.failed)))
         parts.append("\n".join(f"- {f.what}: `{f.error}`" for f in report.failed))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _side_by_side(comparison: Comparison, say: Words) -> str:
+    made = compared.table(comparison, say)
+    head = [f"| | {' | '.join(map(_cell, made.names))} |", "|---" * (len(made.names) + 1) + "|"]
+    return "\n".join(
+        [
+            *head,
+            *(f"| {_cell(name)} | {' | '.join(map(_cell, cells))} |" for name, cells in made.rows),
+        ]
+    )
+
+
+def _log(log: Subject, say: Words) -> str:
+    """One log as an item of a list."""
+    verdict = log.facts.get("verdict")
+    judged = f" **{say(f'verdict_{verdict}')}**" if verdict else ""
+    told = "\n".join(f"  - {line}" for line in lines(log, say))
+    return f"- `{log.name}`{judged}\n{told}"
 
 
 def _entry(entry: Entry, say: Words) -> Iterator[str]:

@@ -171,9 +171,9 @@ def _changes(entries: Iterable[Entry]) -> tuple[Change, ...]:
 
 def _reasons(skipped: Iterable[NotRun], language: Language) -> tuple[Unable, ...]:
     """The checks not run, by reason, the commonest first."""
-    gathered: dict[str, list[str]] = {}
+    gathered: dict[str, dict[str, None]] = {}
     for check in skipped:
-        gathered.setdefault(told(check.because, language), []).append(check.id)
+        gathered.setdefault(told(check.because, language), {})[check.id] = None
     reasons = [Unable(because, tuple(ids)) for because, ids in gathered.items()]
     return tuple(sorted(reasons, key=lambda reason: -len(reason.ids)))
 

@@ -6,7 +6,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from shindan.core.evidence.pairs import Comparison
+from shindan.core.finding import Subject
 from shindan.core.text import Language
+from shindan.report import about, compared
 from shindan.report.outline import Change, Entry, Outline, outline
 from shindan.report.prose import Prose, first_sentence
 from shindan.report.view import View
@@ -33,7 +36,9 @@ def render(view: View, language: Language, console: Console) -> None:
     say = words(language)
     report = outline(view, language)
     width = min(console.width, WIDEST)
-    console.print(Group(*_report(report, say, width)), width=width, highlight=False)
+    comparison = view.get(Comparison)
+    parts = list(_report(report, say, width, comparison))
+    console.print(Group(*parts), width=width, highlight=False)
 
 
 def found(report: Outline, say: Words) -> str:
@@ -65,13 +70,22 @@ def not_run(report: Outline, say: Words) -> str:
     )
 
 
-def _report(report: Outline, say: Words, width: int) -> Iterable[RenderableType]:
-    names = ", ".join(subject.name for subject in report.subjects)
-    title = Text(f"Shindan · {names}\n" if names else "Shindan\n", style="dim")
+def _report(
+    report: Outline, say: Words, width: int, comparison: Comparison | None
+) -> Iterable[RenderableType]:
+    named = about.names(report.subjects)
+    title = Text(f"Shindan · {named}\n" if named else "Shindan\n", style="dim")
     title.append(headline(report, say), style=f"not dim {STYLES[report.verdict]}")
     yield wrap(title, width)
-    if report.entries:
+    logs = [subject for subject in report.subjects if subject.kind == "log"]
+    if report.entries or logs:
         yield ""
+    if logs:
+        yield _heading(say("section_logs"))
+    for log in logs:
+        yield _log(log, say, width)
+    if comparison is not None:
+        yield from _side_by_side(comparison, say)
     number = 0
     for section in ("causes", "risks", "symptoms"):
         entries: tuple[Entry, ...] = getattr(report, section)
@@ -84,6 +98,29 @@ def _report(report: Outline, say: Words, width: int) -> Iterable[RenderableType]
         yield _heading(say("section_changes"))
         yield from (_change(n, change, width) for n, change in enumerate(report.changes, 1))
     yield from _ending(report, say, width)
+
+
+def _side_by_side(comparison: Comparison, say: Words) -> Iterable[RenderableType]:
+    made = compared.table(comparison, say)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", style="dim")
+    for name in made.names:
+        table.add_column(name)
+    for name, cells in made.rows:
+        table.add_row(name, *cells)
+    yield _heading(say("section_compared"))
+    yield table
+    yield ""
+
+
+def _log(log: Subject, say: Words, width: int) -> RenderableType:
+    """What one log is, and its verdict."""
+    title = Text(log.name, style="bold")
+    verdict = log.facts.get("verdict")
+    if verdict is not None:
+        title.append(f"  {say(f'verdict_{verdict}')}", style=STYLES[str(verdict)])
+    told = [wrap(Text(line, style="dim"), width) for line in about.lines(log, say)]
+    return Group(wrap(title, width), *told, "")
 
 
 def _heading(text: str) -> RenderableType:

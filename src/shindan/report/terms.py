@@ -23,7 +23,10 @@ def rows(
 def worded(measured: Mapping[str, Measure], language: Language) -> dict[str, Measure]:
     """The same with values that are words put into the language; names of things stay."""
     values: Mapping[str, Mapping[str, str]] = sheet("terms", language)["values"]
-    return {
-        key: values.get(key, {}).get(value, value) if isinstance(value, str) else value
-        for key, value in measured.items()
-    }
+    return {key: _worded(value, values.get(key, {})) for key, value in measured.items()}
+
+
+def _worded(value: Measure, known: Mapping[str, str]) -> Measure:
+    if isinstance(value, tuple):
+        return tuple(known.get(v, v) if isinstance(v, str) else v for v in value)
+    return known.get(value, value) if isinstance(value, str) else value

@@ -14,6 +14,10 @@ E = TypeVar("E", bound=Evidence)
 
 CONTEXT = 3
 """Lines of source quoted on each side."""
+LARGEST = 4 << 20
+"""Bytes of a file that is quoted from; a log may be larger."""
+LONGEST = 240
+"""Characters of a line that are quoted."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,15 @@ class View:
     """A document and what there is to show beside it.
 
     ``evidence`` is by its type, and may be empty; ``sources`` holds the lines of the files that
-    findings name (see :func:`read_sources`); ``root`` is the folder places are told relative to.
+    findings name (see :func:`read_sources`); ``root`` is the folder places are told relative to;
+    ``logs`` is the evidence of each subject, where these are logs.
     """
 
     document: Document
     evidence: Mapping[type[Evidence], Evidence] = field(default_factory=dict)
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     root: str | None = None
+    logs: tuple[Mapping[type[Evidence], Evidence], ...] = ()
 
     def get(self, kind: type[E]) -> E | None:
         """The evidence of that type, if there is any."""
@@ -68,12 +74,14 @@ class View:
 
 
 def read_sources(document: Document, root: str | Path = ".") -> dict[str, tuple[str, ...]]:
-    """The lines of every file the findings name; files that cannot be read are left out."""
+    """The lines of the files the findings name; those too large or unreadable are left out."""
     found: dict[str, tuple[str, ...]] = {}
     for file in {f.where.file for f in document.findings if f.where.file is not None}:
         try:
+            if (Path(root) / file).stat().st_size > LARGEST:
+                continue
             with tokenize.open(Path(root) / file) as stream:
-                found[file] = tuple(stream.read().splitlines())
+                found[file] = tuple(line[:LONGEST] for line in stream.read().splitlines())
         except (OSError, SyntaxError, UnicodeDecodeError):
             continue
     return found

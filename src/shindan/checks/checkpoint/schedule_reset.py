@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.checkpoints import Resumption, Resumptions
+from shindan.core.evidence.logs import LogRates, RateAtResume
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Where
+from shindan.core.schedules import near
 
 STARTED = 1
 """Position of a scheduler that has just been built (it steps once when built)."""
@@ -28,6 +30,7 @@ JUMP = 1.3
             new="",
         ),
     ),
+    log=Rewrite("resumed", 90, {"lr": (3e-4, 2.4e-4)}),
 )
 def CHECK(resumptions: Resumptions) -> Iterator[Finding]:
     """It goes on, its scheduler is at the start, and the learning rate jumps."""
@@ -46,6 +49,23 @@ def CHECK(resumptions: Resumptions) -> Iterator[Finding]:
                     "position": position or 0,
                 },
                 where=Where(load.file, load.line),
+            )
+
+
+@CHECK.also
+def from_log(rates: LogRates) -> Iterator[Finding]:
+    """Where a log's run was taken up again, its rate leaps to where the schedule began.
+
+    Whether a new schedule was meant a log does not say: minor.
+    """
+    for resume in rates.resumed:
+        start = any(near(resume.after, v, JUMP - 1) for v in (rates.first, rates.peak))
+        if resume.before > 0 and start and _size(resume.after / resume.before) > JUMP:
+            yield Finding(
+                measured={"saved": resume.before, "used": resume.after, "step": resume.step},
+                where=resume.where,
+                severity="minor",
+                variant="log",
             )
 
 
@@ -74,11 +94,20 @@ def _load(**values: object) -> Resumptions:
     return Resumptions((Resumption(**{**made, **values}),))  # type: ignore[arg-type]
 
 
+def _log(before: float, after: float) -> LogRates:
+    resume = RateAtResume(800.0, before, after)
+    return LogRates("lr", 120, 3e-4, 3e-4, 0.0, 0.0, resumed=(resume,))
+
+
 SICK = (
     Example((_load(),), finds=({"saved": 5e-4, "counter": 60},)),
     Example((_load(lr=(1e-3,)),), finds=({"used": 1e-3},)),
+    Example((_log(1e-4, 3e-4),), finds=({"saved": 1e-4, "used": 3e-4, "step": 800.0},)),
 )
 HEALTHY = (
+    # logs that go on; whose author took another rate
+    Example((_log(1e-4, 0.98e-4),)),
+    Example((_log(1e-4, 3e-5),)),
     Example((_load(schedule_position=60, lr=(5e-4, 4.9e-4)),)),
     Example((_load(signs=()),)),  # a new training warms up again
     Example((_load(schedule_position=None, lr=(5e-4,)),)),  # computed from the step by hand

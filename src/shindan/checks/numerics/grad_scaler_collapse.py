@@ -7,12 +7,15 @@ more: the gradient is not finite at any scale.
 
 from collections.abc import Iterator
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import Curve, Update
+from shindan.core.evidence.logs import LogScale
 from shindan.core.example import Example
 from shindan.core.finding import Finding
 
 IN_A_ROW = 33
+SMALLEST = 2.0**-16
+"""Below this no fp16 gradient needs a scale."""
 
 
 @check(
@@ -30,6 +33,7 @@ IN_A_ROW = 33
             "                scaler.scale(loss).backward()\n",
         ),
     ),
+    log=Rewrite("scaled", 60, {"loss_scale": (1e-6, 1e-12)}),
 )
 def CHECK(curve: Curve) -> Iterator[Finding]:
     """So many refusals at the end of the run, one after another, that no scale helps."""
@@ -50,6 +54,18 @@ def CHECK(curve: Curve) -> Iterator[Finding]:
         )
 
 
+@CHECK.also
+def from_log(scale: LogScale) -> Iterator[Finding]:
+    """The scale a log shows falls to its end, further than any search for the right one does."""
+    far = scale.last < SMALLEST or scale.last <= scale.highest * 2.0**-IN_A_ROW
+    if scale.falls >= 2 and far:
+        yield Finding(
+            {"step_rows": scale.falls, "scale_first": scale.highest, "scale_last": scale.last},
+            scale.where,
+            variant="log",
+        )
+
+
 def _curve(skipped: list[bool]) -> Curve:
     scale, updates = 65536.0, []
     for i, skip in enumerate(skipped):
@@ -58,8 +74,16 @@ def _curve(skipped: list[bool]) -> Curve:
     return Curve((), tuple(updates), (), len(updates), len(updates))
 
 
-SICK = Example(evidence=(_curve([True] * 40),), finds=({"refused": 40, "scale_first": 65536.0},))
+SICK = (
+    Example(evidence=(_curve([True] * 40),), finds=({"refused": 40, "scale_first": 65536.0},)),
+    Example(
+        (LogScale("loss_scale", 90, 65536.0, 65536.0, 1e-8, 12),), finds=({"scale_last": 1e-8},)
+    ),
+)
 HEALTHY = (
+    # a log in which the scale is found, and one in which it moves up and down
+    Example((LogScale("loss_scale", 90, 65536.0, 65536.0, 1024.0, 6),)),
+    Example((LogScale("loss_scale", 90, 65536.0, 262144.0, 131072.0, 1),)),
     Example(evidence=(_curve([False] * 40),)),
     # the first scale was too large
     Example(evidence=(_curve([True] * 20 + [False] * 20),)),

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.clipping import Clipping, ClipRow
 from shindan.core.evidence.curve import Curve, Update
+from shindan.core.evidence.logs import LogClip
 from shindan.core.evidence.parameters import OptimizerRow, ParamLedger
 from shindan.core.evidence.steptest import StepPoint, StepTest
 from shindan.core.example import Example
@@ -14,6 +15,8 @@ from shindan.core.steplengths import at_height, too_short
 LEAST_CALLS = 10
 ACTIVE = 0.95
 FACTOR = 10.0
+OFTEN = 0.5
+"""Share of a log's norms above the limit from which that is worth knowing."""
 SHORT = 0.5
 """Share of looks at which the clipped step is too short by the step test."""
 
@@ -37,6 +40,7 @@ SHORT = 0.5
             new="learning_rate, min_lr, weight_decay, grad_clip = 6e-3, 6e-4, 0.1, 1e-7",
         ),
     ),
+    log=Rewrite("controlled", 0, {"grad_norm_raw": 40.0}),
 )
 def CHECK(
     clipping: Clipping, ledger: ParamLedger, test: StepTest | None, curve: Curve
@@ -69,6 +73,33 @@ def CHECK(
             )
 
 
+@CHECK.also
+def from_log(clip: LogClip) -> Iterator[Finding]:
+    """How often a log's norms are above their limit, and whether they are those before clipping.
+
+    Worth knowing, and no more: under Adam always clipping is harmless, and a log shows neither
+    the optimizer's state nor what a longer step would have done.
+    """
+    often = clip.active >= OFTEN * clip.rows
+    if not often and not (clip.same and clip.above):
+        return
+    yield Finding(
+        measured={
+            "active": clip.active / clip.rows,
+            "count": clip.active,
+            "of": clip.rows,
+            "limit": clip.limit,
+            "norm": clip.norm,
+            "column": clip.column,
+            "above": clip.above,
+            **({} if clip.bound is None else {"bound": clip.bound}),
+        },
+        where=clip.where,
+        severity="info",
+        variant="raw" if clip.same and clip.above else "log",
+    )
+
+
 def _short(test: StepTest | None, curve: Curve) -> bool:
     looks = at_height(test.points, curve) if test is not None else []
     return bool(looks) and sum(map(too_short, looks)) >= SHORT * len(looks)
@@ -89,10 +120,20 @@ SICK = (
         finds=({"limit": 0.01, "factor": 120.0},),
     ),
     Example(evidence=(Clipping((_TINY,)), _ADAM, _CURVE), finds=({"eps": 1e-8},)),
+    Example(
+        (LogClip("raw", 62, 1.4, 3.7, 1.0, "grad_clip", 49, "raw", True, 47, 0.29),),
+        finds=({"count": 49, "of": 62},),
+    ),
+    Example(
+        (LogClip("raw", 62, 14.0, 20.0, 1.0, "grad_clip", 62, "raw"),), finds=({"active": 1.0},)
+    ),
 )
 HEALTHY = (
     # SGD with a large LR and a tight limit, as in word_language_model
     Example(evidence=(Clipping((_TIGHT,)), _SGD, _FINE_STEPS, _CURVE)),
+    # a log that is clipped now and then, and one whose clipped norm is
+    Example((LogClip("grad_norm", 62, 0.7, 3.7, 1.0, "max_grad_norm", 9),)),
+    Example((LogClip("raw", 62, 0.7, 3.7, 1.0, "max_grad_norm", 9, "raw", False, 0),)),
     # always clipped at 1.0 under Adam
     Example(evidence=(Clipping((_TIGHT,)), _ADAM, _SHORT_STEPS, _CURVE)),
 )

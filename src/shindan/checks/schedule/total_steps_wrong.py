@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import Curve, Update
+from shindan.core.evidence.logs import LogRates
 from shindan.core.evidence.rates import RateRow, Rates, SchedulerRow
 from shindan.core.example import Example
 from shindan.core.finding import Finding
@@ -58,6 +59,7 @@ WITHIN = 0.02
             "        return max(floor, 1.0 - (1.0 - floor) * done)\n",
         ),
     ),
+    log=Rewrite("hf_trainer", 80, {"learning_rate": 0.0}),
 )
 def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:
     """LR at zero long before the end, a cosine that rises again, or a length in another unit.
@@ -83,6 +85,17 @@ def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:
             left = lr.rates[-1] / lr.peak
             numbers |= {"horizon": unit[0], "unit": unit[1], "left": left}
             yield Finding(numbers, row.step, variant="unit")
+
+
+@CHECK.also
+def from_log(rates: LogRates) -> Iterator[Finding]:
+    """The learning rate a log shows is zero long before its end."""
+    if rates.rows >= LEAST_UPDATES and rates.zero_share > IDLE:
+        yield Finding(
+            {"idle": rates.zero_share, "step": rates.zero_from, "peak": rates.peak},
+            rates.where,
+            variant="log",
+        )
 
 
 def _risen(schedulers: Sequence[SchedulerRow], lr: Course) -> SchedulerRow | None:
@@ -145,6 +158,10 @@ SICK = (
         evidence=(_rates("LambdaLR", 100, 400, micro=400), _curve(_QUARTER)),
         finds=({"horizon": 400, "unit": "micro-steps"},),
     ),
+    Example(
+        (LogRates("lr", 100, 1e-3, 1e-3, 0.0, 0.0, zero_share=0.5, zero_from=500.0),),
+        finds=({"idle": 0.5, "step": 500.0},),
+    ),
 )
 HEALTHY = (
     Example(evidence=(_rates("LambdaLR", 100, 100), _curve(_FALLING))),
@@ -152,6 +169,8 @@ HEALTHY = (
     Example(evidence=(_rates("LambdaLR", 100, None), _curve([max(r, 1e-4) for r in _HALVED]))),
     # a long schedule, cut short
     Example(evidence=(_rates("LambdaLR", 100, 10_000), _curve(_QUARTER))),
+    # a log whose schedule ends with it
+    Example((LogRates("lr", 100, 1e-3, 1e-3, 0.0, 0.0, zero_share=0.02, zero_from=980.0),)),
     # warm restarts
     Example(evidence=(_rates("CosineAnnealingWarmRestarts", 100, 50), _curve(_MIRRORED))),
 )

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import Curve, Update
+from shindan.core.evidence.logs import LogProgress, LogRates
 from shindan.core.evidence.rates import RateRow, Rates
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Severity
@@ -34,6 +35,7 @@ STRAIGHT = 0.01
             new="num_epochs, warmup_steps = 2, 2000",
         ),
     ),
+    log=Rewrite("hf_trainer", 0, {"learning_rate": (1e-6, 2e-5)}),
 )
 def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:
     """A learning rate that climbs in a straight line to the last update of a run that ended.
@@ -51,6 +53,27 @@ def CHECK(rates: Rates, curve: Curve) -> Iterator[Finding]:
             severity: Severity = "major" if row.updates >= TRIAL else "minor"
             measured = {"updates": row.updates, "lr_first": first, "lr_last": last}
             yield Finding(measured, row.step, severity)
+
+
+@CHECK.also
+def from_log(rates: LogRates, progress: LogProgress) -> Iterator[Finding]:
+    """The rate a log shows climbs straight to its last row.
+
+    Whether the run ended there is known where the log says how many steps were meant; else the
+    log may be of a run that goes on.
+    """
+    if rates.rows < LEAST_UPDATES or not rates.straight:
+        return
+    planned = progress.planned
+    ended = planned is not None and progress.last >= planned - progress.interval
+    if planned is not None and not ended:
+        return  # stopped on the way: its warm-up may be right
+    certain = ended and progress.updates >= TRIAL
+    yield Finding(
+        {"updates": progress.updates, "lr_first": rates.first, "lr_last": rates.last},
+        severity="major" if certain else "info",
+        variant="" if ended else "log",
+    )
 
 
 def _straight(used: list[Update]) -> bool:
@@ -73,17 +96,29 @@ def _rates(updates: int) -> Rates:
 
 _WARMING = [(i + 1) / 2**20 for i in range(128)]
 
+_LOG = LogRates("lr", 128, 2**-20, 2**-13, 2**-13, 1.0, straight=True)
+
+
+def _progress(planned: float | None) -> LogProgress:
+    return LogProgress("step", 128, 10, 1280, 10, updates=1280, planned=planned)
+
+
 SICK = (
     Example(
         evidence=(_rates(128), _curve(_WARMING)),
         finds=({"updates": 128, "lr_last": 2**-13},),
     ),
     Example(evidence=(_rates(40), _curve(_WARMING[:40])), finds=({"updates": 40},)),
+    Example((_LOG, _progress(1280)), finds=({"updates": 1280, "lr_last": 2**-13},)),
+    Example((_LOG, _progress(None)), finds=({"updates": 1280},)),
 )
 HEALTHY = (
     Example(evidence=(_rates(120), _curve([min(r, 1e-4) for r in _WARMING]))),
     # a search for the best rate
     Example(evidence=(_rates(120), _curve([1e-7 * 1.1**i for i in range(120)]))),
+    # the log is of a run that goes on; it reaches its peak
+    Example((_LOG, _progress(50_000))),
+    Example((LogRates("lr", 128, 1e-6, 1e-4, 1e-5, 0.1), _progress(1280))),
     # stopped by its author
     Example(evidence=(_rates(120), _curve(_WARMING, "interrupted"))),
     Example(evidence=(_rates(120), _curve([1e-3] * 120))),

@@ -7,16 +7,20 @@ the loss no longer falls, and after 40 updates; below 100 updates it is minor. T
 
 from collections.abc import Iterator
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import Curve, DataLines, MicroStep
+from shindan.core.evidence.logs import LogProgress, LogRates
+from shindan.core.evidence.phases import AtLine, Course, Phases
 from shindan.core.example import Example
-from shindan.core.finding import Finding
+from shindan.core.finding import Finding, Severity
 from shindan.core.plateau import plateau, warming_up
 
 UPDATES = 40
 SURE = 100
 GAP = 0.08
 TOLERANCE = 0.02
+LATE_PEAK = 0.75
+"""A learning rate that peaks this late was still warming up (see core/plateau.py)."""
 
 
 @check(
@@ -36,6 +40,7 @@ TOLERANCE = 0.02
             new="                (loss * 0).backward()",
         ),
     ),
+    log=Rewrite("controlled", 0, {"loss": (10.38, 10.375)}),
 )
 def CHECK(curve: Curve, lines: DataLines) -> Iterator[Finding]:
     """The last quarter of the run lies on the uniform line and is flat."""
@@ -57,6 +62,34 @@ def CHECK(curve: Curve, lines: DataLines) -> Iterator[Finding]:
             return
 
 
+@CHECK.also
+def from_log(course: Course, progress: LogProgress, rates: LogRates | None) -> Iterator[Finding]:
+    """A log whose training loss ends in a plateau at ln V.
+
+    Where V is only guessed among well-known sizes it may be chance: worth knowing.
+    """
+    if progress.updates < UPDATES or (rates is not None and rates.peak_at > LATE_PEAK):
+        return
+    for stand in course.stands:
+        if stand.line == "uniform" and stand.ends and stand.name == course.series[0].name:
+            yield Finding(
+                {
+                    "loss": round(stand.level, 4),
+                    "line": round(stand.at, 4),
+                    "vocabulary": stand.vocabularies,
+                    "updates": progress.updates,
+                },
+                severity=_of_log(stand, progress),
+                variant="log",
+            )
+
+
+def _of_log(stand: AtLine, progress: LogProgress) -> Severity:
+    if not stand.given:
+        return "info"
+    return "major" if progress.updates >= SURE else "minor"
+
+
 def _run(losses: list[float], updates: int) -> Curve:
     return Curve(
         tuple(MicroStep(i, i, v, ce=v) for i, v in enumerate(losses)), (), total_updates=updates
@@ -66,11 +99,25 @@ def _run(losses: list[float], updates: int) -> Curve:
 _LINES = DataLines(24, 3.178, 3.178, 3.02, 1.93, 60000)
 _FLAT = [3.18 + 0.01 * (-1) ** i for i in range(120)]
 
+
+def _log(updates: int, ends: bool = True, given: bool = True) -> tuple[Course, LogProgress]:
+    stand = AtLine("loss", "step", "uniform", 10.373, 10.37, 1, updates, updates, (32000,), given,
+                   begins=True, ends=ends)  # fmt: skip
+    progress = LogProgress("step", updates, 1, updates, 1, updates=updates)
+    return Course((Phases("loss", "step", updates, ()),), (stand,)), progress
+
+
 SICK = (
+    Example(evidence=_log(400), finds=({"loss": 10.37, "vocabulary": (32000,)},)),
+    Example(evidence=_log(50), finds=({"updates": 50},)),
     Example(evidence=(_run(_FLAT, 120), _LINES), finds=({"loss": 3.18, "updates": 120},)),
     Example(evidence=(_run(_FLAT[:48], 48), _LINES), finds=({"updates": 48},)),
 )
 HEALTHY = (
+    # left the line; too short; still warming up
+    Example(evidence=_log(400, ends=False)),
+    Example(evidence=_log(20)),
+    Example(evidence=(*_log(400), LogRates("lr", 400, 0.0, 1e-4, 1e-4, 1.0))),
     # short, and falling
     Example(evidence=(_run([3.2 - 0.002 * i for i in range(60)], 60), _LINES)),
     # random tokens: there is nothing to learn

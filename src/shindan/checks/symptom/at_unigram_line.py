@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from shindan.core.check import Edit, check
 from shindan.core.evidence.context import ContextUse
 from shindan.core.evidence.curve import Curve, DataLines, MicroStep
+from shindan.core.evidence.logs import LogProgress
+from shindan.core.evidence.phases import AtLine, Course, Phases
 from shindan.core.example import Example
 from shindan.core.finding import Finding
 from shindan.core.plateau import plateau, warming_up
 
 UPDATES = 60
 LARGE = 1024
+LONG = 2000
 GAP = 0.2
 CLEAR = 0.5
 """Nats between the lines that convict without a look at the predictions."""
@@ -61,7 +64,7 @@ def CHECK(curve: Curve, lines: DataLines, use: ContextUse | None) -> Iterator[Fi
         return
     if abs(end.level - lines.unigram) > TOLERANCE or lines.uniform_used - lines.unigram < TOLERANCE:
         return
-    sure = curve.total_updates >= (2000 if large or lines.bigram is None else 200)
+    sure = curve.total_updates >= (LONG if large or lines.bigram is None else 200)
     yield Finding(
         {
             "loss": round(end.level, 4),
@@ -71,6 +74,24 @@ def CHECK(curve: Curve, lines: DataLines, use: ContextUse | None) -> Iterator[Fi
         },
         severity=None if sure else "minor",
     )
+
+
+@CHECK.also
+def from_log(course: Course, progress: LogProgress) -> Iterator[Finding]:
+    """A log whose training loss ends in a plateau at the unigram entropy that a person gave."""
+    for stand in course.stands:
+        mine = stand.line == "unigram" and stand.name == course.series[0].name
+        if mine and stand.ends and progress.updates >= 5 * UPDATES:
+            yield Finding(
+                {
+                    "loss": round(stand.level, 4),
+                    "unigram": round(stand.at, 4),
+                    "since": stand.first,
+                    "updates": progress.updates,
+                },
+                severity=None if progress.updates >= LONG else "minor",
+                variant="log",
+            )
 
 
 def _run(level: float, updates: int = 250, fall: float = 0.0) -> Curve:
@@ -87,11 +108,23 @@ def _use(spread: float) -> ContextUse:
 
 _LINES = DataLines(24, 3.178, 3.178, 3.05, 1.93, 60000)
 
+
+def _log(updates: int, ends: bool = True) -> tuple[Course, LogProgress]:
+    stand = AtLine("loss", "step", "unigram", 4.2, 4.206, 300, updates, 99, ends=ends)
+    progress = LogProgress("step", updates, 1, updates, 1, updates=updates)
+    return Course((Phases("loss", "step", updates, ()),), (stand,)), progress
+
+
 SICK = (
+    Example(evidence=_log(4000), finds=({"loss": 4.206, "unigram": 4.2, "since": 300},)),
+    Example(evidence=_log(500), finds=({"updates": 500},)),
     Example(evidence=(_run(3.05), _LINES, _use(0.001)), finds=({"loss": 3.05},)),
     Example(evidence=(_run(3.05, 100), _LINES, _use(0.001)), finds=({"updates": 100},)),
 )
 HEALTHY = (
+    # left it (report 4, at epoch 17); too short
+    Example(evidence=_log(5000, ends=False)),
+    Example(evidence=_log(100)),
     # on its way
     Example(evidence=(_run(3.4, 100, 0.004), _LINES, _use(0.02))),
     # independent draws: no context could help

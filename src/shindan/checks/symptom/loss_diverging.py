@@ -4,7 +4,9 @@ The last third is compared with the better of the two before it. The rise must b
 everything the run had gained (and LEVEL of its level: a run that gains nothing has only noise),
 more than half of the last third must lie beyond the 95th percentile of the better one (a test by
 ranks: heavy tails and rising variance do not weaken it), and the loss must not be on its way
-back. A run whose whole last third stands SHARE (and CLEAR sd) above its very first update has
+back. A level that was reached and is lost at once leaves no rise in the last third: there every
+later twelfth, a quarter of the run at least, must lie above it by half of all that was gained.
+A run whose whole last third stands SHARE (and CLEAR sd) above its very first update has
 diverged too, whatever it did in between. Under 1 % false alarms on simulated healthy curves:
 ``tests/diagnose/test_trend.py``.
 """
@@ -47,13 +49,31 @@ FEWEST = 60
 )
 def CHECK(trend: LossTrend) -> Iterator[Finding]:
     """The last third lies above what was reached, and stays."""
-    if trend.updates < FEWEST:
+    if (trend.points or trend.updates) < FEWEST:
         return
     worse = min(trend.blocks[-(len(trend.blocks) // 3) :]) - trend.first
     if worse > max(SHARE * abs(trend.first), CLEAR * trend.noise):
         yield _found(trend.first, trend, "critical", "above")
     elif trend.tail is not None and trend.above >= MOST:
         yield from _risen(trend, trend.tail)
+    else:
+        yield from _lost(trend)
+
+
+def _lost(trend: LossTrend) -> Iterator[Finding]:
+    """A level that was reached, and lost at once for at least a quarter of the run.
+
+    Every later twelfth lies above it by half of what had been gained: a step, which is over
+    before the last third begins and leaves no rise in it.
+    """
+    low = trend.blocks.index(trend.best)
+    after = trend.blocks[low + 1 :]
+    gained = trend.start - trend.best
+    if len(after) * 4 < len(trend.blocks) or gained <= 0:
+        return
+    kept_off = min(after) - trend.best
+    if kept_off >= max(2 * SHARE * gained, LEVEL * abs(trend.best), CLEAR * trend.noise):
+        yield _found(trend.best, trend, None)
 
 
 def _risen(trend: LossTrend, tail: Slope) -> Iterator[Finding]:
@@ -88,6 +108,11 @@ SICK = (
         evidence=(LossTrend("ce", 250, (140.0, 150.0, 60.0, 30.0, 28.0, 27.0), 5.0, first=4.2),),
         finds=({"best": 4.2, "updates": 250},),
     ),
+    # word_language_model's GRU: in the fourth of ten epochs it breaks, and stays there
+    Example(
+        (LossTrend("loss", 29647, (6.4, 5.5, 5.3, 5.2, *[6.5] * 8), 0.05),),
+        finds=({"best": 5.2, "last": 6.5},),
+    ),
     Example(
         evidence=(_trend(*_FALL, 2.2, 2.3, 3.0, 3.2, 3.4, 3.5),),
         finds=({"updates": 1200},),
@@ -98,6 +123,9 @@ SICK = (
     ),
 )
 HEALTHY = (
+    # a harder part of the data begins, and is being learnt; it comes at the very end
+    Example((LossTrend("loss", 1200, (*_FALL[:4], 3.4, 3.3, 3.2, 3.1, 3.0, 2.9, 2.8, 2.7), 0.05),)),
+    Example((LossTrend("loss", 1200, (*_FALL, *[2.2] * 4, 3.6, 3.6), 0.05),)),
     Example(evidence=(LossTrend("ce", 1200, (*_FALL, 2.2, 2.1, 2.1, 2.0, 2.0, 2.0), 0.1),)),
     # a rise smaller than a quarter of the gain; noise; a spike that is being recovered
     Example(evidence=(_trend(*_FALL, 2.2, 2.1, 2.3, 2.4, 2.4, 2.4),)),

@@ -9,14 +9,21 @@ public loss log at hand, fall by 15 to 60 %.
 
 from collections.abc import Iterator
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import DataLines
+from shindan.core.evidence.logs import LogFinite, LogProgress
 from shindan.core.evidence.trend import LossTrend, Slope
 from shindan.core.example import Example
 from shindan.core.finding import Finding
 
 AMPLE = 100
 NONE = 0.05
+SCRATCH = 4.0
+"""Nats below which a training has begun with knowledge: a uniform guess over the characters of a
+text is ln 65 = 4.2, over any vocabulary of words more. Fine-tuning may well move little."""
+CONSTANT = 10
+"""Rows of a log with the very same loss from which that is told, and thrice as many that convict:
+a loss shown with two figures may stand still for a few rows."""
 
 
 @check(
@@ -33,10 +40,18 @@ NONE = 0.05
         ),
         Edit(script="resume", old="2, 5e-3\n", new="2, 5e-9\n"),
     ),
+    log=Rewrite("nanogpt", 0, {"loss": 10.8249}),
 )
-def CHECK(trend: LossTrend, lines: DataLines | None) -> Iterator[Finding]:
-    """Nothing fell, and this window can tell."""
+def CHECK(
+    trend: LossTrend, lines: DataLines | None, progress: LogProgress | None
+) -> Iterator[Finding]:
+    """Nothing fell, and this window can tell.
+
+    A log that begins in the middle of a run is a window on it: a small fall is all there is.
+    """
     if trend.updates < AMPLE or trend.whole is None or trend.nonfinite:
+        return
+    if progress is not None and (progress.late or trend.whole.high < 0 or not trend.noise):
         return
     limit = NONE * abs(trend.start)
     moved = max(abs(trend.whole.low), abs(trend.whole.high), trend.start - trend.best)
@@ -53,8 +68,19 @@ def CHECK(trend: LossTrend, lines: DataLines | None) -> Iterator[Finding]:
             "low": trend.whole.low,
             "high": trend.whole.high,
         },
-        severity=None if lines is not None else "minor",
+        severity=None if lines is not None else "minor" if trend.start >= SCRATCH else "info",
     )
+
+
+@CHECK.also
+def constant(finite: LogFinite) -> Iterator[Finding]:
+    """Every row of the log shows the very same loss."""
+    if finite.constant is not None and finite.of >= CONSTANT:
+        yield Finding(
+            measured={"column": finite.column, "loss": finite.constant, "of": finite.of},
+            severity=None if finite.of >= 3 * CONSTANT else "minor",
+            variant="constant",
+        )
 
 
 def _trend(updates: int, low: float, high: float, *blocks: float) -> LossTrend:
@@ -70,6 +96,7 @@ SICK = (
         evidence=(_trend(400, -0.02, 0.03, 4.18, 4.17, 4.18), _LINES),
         finds=({"updates": 400, "start": 4.18, "end": 4.18, "low": -0.02},),
     ),
+    Example((LogFinite(of=50, constant=3.46875, column="loss"),), finds=({"loss": 3.46875},)),
 )
 HEALTHY = (
     # random tokens: at its floor from the start
@@ -85,4 +112,13 @@ HEALTHY = (
     Example(evidence=(_trend(400, -0.02, 0.03, 4.18, 2.2, 2.2), _LINES)),
     Example(evidence=(_trend(400, -0.02, 0.03, 1.9, 1.9, 1.9), _LINES)),
     Example(evidence=(LossTrend("ce", 400, (4.2, 2.0, 1.8), 0.05), _LINES)),
+    # a log that begins in the middle of its run
+    Example(
+        evidence=(
+            _trend(400, -0.02, 0.03, 4.18, 4.17, 4.18),
+            LogProgress("step", 400, 5000, 5399, 1),
+        )
+    ),
+    Example((LogFinite(of=8, constant=3.46875, column="loss"),)),
+    Example((LogFinite(of=50, column="loss"),)),
 )

@@ -8,6 +8,7 @@ micro-steps a side; many runs are resumed, one alarm in a million is the aim.
 from collections.abc import Iterator
 
 from shindan.core.check import Edit, check
+from shindan.core.evidence.logs import LogProgress
 from shindan.core.evidence.trend import Jump, LossTrend
 from shindan.core.example import Example
 from shindan.core.finding import Finding
@@ -29,7 +30,7 @@ SHARE = 0.1
         "    model.load_state_dict(weights, strict=False)",
     ),
 )
-def CHECK(trend: LossTrend) -> Iterator[Finding]:
+def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
     """Higher after the load than before."""
     for jump in trend.jumps:
         height = jump.after - jump.before
@@ -41,7 +42,8 @@ def CHECK(trend: LossTrend) -> Iterator[Finding]:
                     "after": jump.after,
                     "height": height,
                     "window": jump.window,
-                }
+                },
+                variant="log" if progress is not None else "",
             )
 
 

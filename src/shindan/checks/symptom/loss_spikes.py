@@ -8,6 +8,7 @@ the next update, an update that damaged the weights is not.
 from collections.abc import Iterator
 
 from shindan.core.check import Edit, check
+from shindan.core.evidence.logs import LogProgress
 from shindan.core.evidence.trend import LossTrend, Spike
 from shindan.core.example import Example
 from shindan.core.finding import Finding
@@ -25,7 +26,7 @@ from shindan.core.finding import Finding
         new="    lr = get_lr(it) * (30 if it == 60 else 1)\n",
     ),
 )
-def CHECK(trend: LossTrend) -> Iterator[Finding]:
+def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
     """Spikes from which the run came back; one that lasts is ``symptom/loss-diverging``."""
     spikes = [s for s in trend.spikes if s.recovered]
     if not spikes:
@@ -39,6 +40,7 @@ def CHECK(trend: LossTrend) -> Iterator[Finding]:
             "usual": worst.usual,
             "lasted": worst.lasted,
         },
+        variant="log" if progress is not None else "",
     )
 
 

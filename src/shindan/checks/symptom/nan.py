@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterator
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import Curve, MicroStep, Update
+from shindan.core.evidence.logs import LogFinite, LogScale, NotFinite
 from shindan.core.evidence.nonfinite import Event, FirstNonFinite, Operand, Operation
 from shindan.core.example import Example
 from shindan.core.finding import NOWHERE, Finding, Severity
@@ -25,6 +26,7 @@ LASTING = 3
         new="        x = self.input_emb(src)\n"
         "        x = (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) - 0.004).sqrt()",
     ),
+    log=Rewrite("nanogpt", 60, {"loss": float("nan")}),
 )
 def CHECK(curve: Curve, first: FirstNonFinite | None) -> Iterator[Finding]:
     """Non-finite losses, and gradients that an update was made with."""
@@ -62,6 +64,40 @@ def _spoilt(update: Update) -> bool:
 def _severity(curve: Curve) -> Severity:
     tail = curve.micro[-LASTING:]
     return "critical" if all(not math.isfinite(m.loss) for m in tail) else "minor"
+
+
+@CHECK.also
+def from_log(finite: LogFinite, scale: LogScale | None) -> Iterator[Finding]:
+    """Losses, evaluations and gradient norms that a log shows as not finite."""
+    for broken in finite.broken:
+        severity = _of_log(broken, finite, scale is not None)
+        if severity is not None:
+            yield Finding(
+                measured={
+                    "column": broken.column,
+                    "step": broken.step,
+                    "losses": broken.count,
+                    "of": broken.of,
+                    "lasting": broken.lasting,
+                },
+                where=broken.where,
+                severity=severity,
+                variant="log" if broken.lasting else "log_passing",
+            )
+
+
+def _of_log(broken: NotFinite, finite: LogFinite, scaled: bool) -> Severity | None:
+    """Critical where it stays; a norm alone that comes and goes is a GradScaler's at work."""
+    stays = broken.lasting >= min(LASTING, broken.of)
+    if broken.role == "loss":
+        return "critical" if stays else "minor"
+    if any(b.role == "loss" for b in finite.broken):
+        return None  # the same, seen again
+    if broken.role == "validation":
+        return "major" if broken.count == broken.of else "minor"
+    if broken.role == "lr":
+        return "minor"
+    return "critical" if stays and broken.lasting > LASTING else None if scaled else "info"
 
 
 def _curve(*losses: float, norm: float = 1.0, skipped: bool = False) -> Curve:
@@ -107,9 +143,30 @@ SICK = (
         finds=({"losses": 0, "updates": 0, "because": "outside"},),
     ),
     Example(evidence=(_curve(3.0, 2.9, norm=_NAN),), finds=({"updates": 2, "losses": 0},)),
+    # logs: to the end; come and gone; every evaluation; norms to the end
+    Example(
+        (LogFinite((NotFinite("loss", "loss", 8, 19, 8, 110.0),)),),
+        finds=({"step": 110.0, "losses": 8, "lasting": 8},),
+    ),
+    Example((LogFinite((NotFinite("loss", "loss", 1, 900, 0, 70.0),)),), finds=({"lasting": 0},)),
+    Example(
+        (LogFinite((NotFinite("validation", "eval_loss", 7, 7, 7, 5475.0),)),),
+        finds=({"column": "eval_loss", "losses": 7},),
+    ),
+    Example(
+        (LogFinite((NotFinite("grad_norm", "grad_norm", 40, 90, 40, 500.0),)),),
+        finds=({"column": "grad_norm"},),
+    ),
 )
 HEALTHY = (
     Example(evidence=(_curve(3.0, 2.9, 2.8), FirstNonFinite())),
     # a GradScaler that finds its scale skips updates whose gradients overflow
     Example(evidence=(_curve(3.0, 2.9, norm=float("inf"), skipped=True), FirstNonFinite())),
+    Example(
+        (
+            LogFinite((NotFinite("grad_norm", "grad_norm", 3, 90, 0, 5.0),)),
+            LogScale("loss_scale", 90, 65536.0, 65536.0, 4096.0, 0),
+        )
+    ),
+    Example((LogFinite(),)),
 )

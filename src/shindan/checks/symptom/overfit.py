@@ -3,12 +3,16 @@
 Conservative: at least two evaluations after the best one, both of the last two above it by
 MARGIN nats and by SHARE of all that validation had gained (which is MARGIN at least: a run that
 only ever got worse did not overfit), and the training loss lower than it was at the best
-validation by half of the rise at least.
+validation by half of the rise, or by half of itself (nothing falls below zero). A log often begins
+with the best evaluation of a fine-tuning, after a whole epoch: there nothing need have been gained,
+if training has not been lower before (it did not blow up).
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shindan.core.check import Edit, check
+from shindan.core.evidence.logs import LogProgress
 from shindan.core.evidence.trend import LossTrend, Rise
 from shindan.core.example import Example
 from shindan.core.finding import Finding
@@ -16,6 +20,7 @@ from shindan.core.finding import Finding
 MARGIN = 0.1
 SHARE = 0.2
 GRAVE = 0.5
+"""Share of what validation had gained that is lost again (else it must end above the start)."""
 
 
 @check(
@@ -30,15 +35,19 @@ GRAVE = 0.5
         new="self.encode(kept)[:480].repeat(75)",
     ),
 )
-def CHECK(trend: LossTrend) -> Iterator[Finding]:
+def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
     """Validation turned while training went on."""
     rise = trend.rise
     if rise is None or rise.points_after < 2:
         return
     risen, gained = rise.last - rise.best, rise.first - rise.best
     fallen = rise.train_at_best - rise.train_last
-    if gained < MARGIN or risen < max(MARGIN, SHARE * gained) or fallen < risen / 2:
+    enough = min(risen, abs(rise.train_at_best)) / 2
+    if risen < max(MARGIN, SHARE * gained) or fallen < enough:
         return
+    if gained < MARGIN and not (progress is not None and rise.train_at_best <= trend.first):
+        return
+    grave = risen > GRAVE * gained if gained >= MARGIN else rise.last > trend.start + MARGIN
     yield Finding(
         measured={
             "best": rise.best,
@@ -47,7 +56,8 @@ def CHECK(trend: LossTrend) -> Iterator[Finding]:
             "rise": risen,
             "train_fall": fallen,
         },
-        severity="major" if risen > GRAVE * max(gained, MARGIN) else None,
+        severity="major" if grave else None,
+        variant="log" if progress is not None else "",
     )
 
 
@@ -59,8 +69,23 @@ def _trend(best: float, last: float, train: float, after: int = 4, first: float 
 SICK = (
     Example(evidence=(_trend(2.2, 2.9, 0.5),), finds=({"best": 2.2, "update": 300},)),
     Example(evidence=(_trend(2.2, 5.0, 0.1),), finds=({"last": 5.0},)),
+    # fine-tuning: best at the first evaluation
+    Example(
+        (
+            replace(_trend(2.2, 3.4, 0.1, first=2.2), first=3.1),
+            LogProgress("step", 120, 10, 1200, 10),
+        ),
+        finds=({"best": 2.2, "last": 3.4},),
+    ),
 )
 HEALTHY = (
+    # a log of a training that blew up and came back
+    Example(
+        (
+            replace(_trend(4.2, 9.0, 0.5, first=4.2), first=1.5),
+            LogProgress("step", 120, 10, 1200, 10),
+        )
+    ),
     # a slight turn; training did not fall (a hard stretch of data); only just turned
     Example(evidence=(_trend(2.2, 2.25, 1.0),)),
     Example(evidence=(_trend(2.2, 2.9, 2.0),)),

@@ -6,6 +6,7 @@ confidence (HAC). A straight line gives .25, an exponential .13 after one and a 
 constants, .10 after two, .02 after four; a power law t^-0.4 .04.
 """
 
+import math
 from collections.abc import Iterator
 
 from shindan.core.check import Edit, check
@@ -36,6 +37,7 @@ def CHECK(trend: LossTrend) -> Iterator[Finding]:
     """The end of the run was cut off, not reached."""
     if trend.quarter is None or trend.lr_left < UNDECAYED or trend.nonfinite:
         return
+    unknown = math.isnan(trend.lr_left)  # a log without a learning rate
     whole = trend.start - trend.best
     fell, certain = -trend.quarter.change, -trend.quarter.high
     if whole <= 0:
@@ -48,8 +50,10 @@ def CHECK(trend: LossTrend) -> Iterator[Finding]:
             "fell": fell,
             "updates": trend.updates,
             "end": trend.end,
-            "lr_left": trend.lr_left,
-        }
+            **({} if unknown else {"lr_left": trend.lr_left}),
+        },
+        severity="info" if unknown else None,
+        variant="unknown" if unknown else "",
     )
 
 
@@ -59,7 +63,10 @@ def _trend(fell: float, spread: float, lr_left: float = 1.0) -> LossTrend:
     return LossTrend("ce", 400, blocks, 0.05, quarter=slope, lr_left=lr_left)
 
 
-SICK = Example(evidence=(_trend(0.5, 0.1),), finds=({"share": 0.25, "fell": 0.5, "updates": 400},))
+SICK = (
+    Example((_trend(0.5, 0.1),), finds=({"share": 0.25, "fell": 0.5, "updates": 400},)),
+    Example((_trend(0.5, 0.1, lr_left=math.nan),), finds=({"share": 0.25},)),
+)
 HEALTHY = (
     # decayed: it was meant to end; levelling off; too noisy to say
     Example(evidence=(_trend(0.5, 0.1, lr_left=0.1),)),

@@ -10,13 +10,15 @@ class Slope:
     """A line fitted to a stretch of the series, standard errors with autocorrelation (HAC).
 
     ``change`` is the fitted change over the whole stretch (nats), ``low`` and ``high`` its 95 %
-    interval; ``t`` the statistic of the slope.
+    interval; ``t`` the statistic of the slope, ``t_independent`` what it would be were the errors
+    independent (ordinary least squares).
     """
 
     change: float
     low: float
     high: float
     t: float
+    t_independent: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ class LossTrend(Evidence):
     not); ``tail`` is over the last third, ``quarter`` over the last quarter; ``above`` is the
     share of the last third's values beyond the 95th percentile of the better third before it.
     ``needed`` further updates would bring the interval of the whole change within ``RESOLVED``
-    of the start. ``lr_left`` is the last learning rate as a share of the largest.
+    of the start. ``lr_left`` is the last learning rate as a share of the largest (NaN: unknown).
+    A log may hold fewer ``points`` than its run made ``updates``; then spikes last so many points,
+    and places are told on the log's own axis.
     """
 
     series: str
@@ -89,6 +93,7 @@ class LossTrend(Evidence):
     spikes: tuple[Spike, ...] = ()
     jumps: tuple[Jump, ...] = ()
     rise: Rise | None = None
+    points: int = 0
 
     @property
     def start(self) -> float:

@@ -1,0 +1,89 @@
+"""The numbers there are cannot tell: whether a loss falls, or which of two runs is better.
+
+A log: the 95 % interval of the change (HAC) holds zero, and a fall of 1 % of the loss in 100
+updates, too. Two runs: at every budget both were measured at, their difference is within two
+errors. An error here is the scatter of the points; that between seeds comes on top.
+"""
+
+from collections.abc import Iterator
+
+from shindan.core.check import Pairing, check
+from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
+from shindan.core.evidence.phases import Window
+from shindan.core.evidence.trend import Slope
+from shindan.core.example import Example
+from shindan.core.finding import Finding
+
+
+@check(
+    id="comparison/cannot-decide",
+    kind="symptom",
+    severity="info",
+    grounds="threshold",
+    pair=Pairing("seed_1", "seed_2"),
+)
+def CHECK(window: Window) -> Iterator[Finding]:
+    """A window of losses that is too short for its noise."""
+    if window.decides:
+        return
+    change = window.slope
+    yield Finding(
+        measured={
+            "column": window.name,
+            "points": window.points,
+            "change": change.change,
+            "low": change.low,
+            "high": change.high,
+            "t": change.t,
+            "needed": round(window.needed),
+        }
+    )
+
+
+@CHECK.also
+def from_pair(pair: Pair) -> Iterator[Finding]:
+    """Two runs whose difference is within its error wherever they meet."""
+    if pair.ends is not None and not pair.meetings:
+        yield Finding(measured={"run_a": pair.a.name, "run_b": pair.b.name}, variant="apart")
+    elif pair.meetings and not any(m.clear for m in pair.meetings):
+        closest = pair.meetings[0]
+        yield Finding(
+            measured={
+                "run_a": pair.a.name,
+                "run_b": pair.b.name,
+                "axis": closest.axis,
+                "at": closest.at,
+                "difference": closest.gap,
+                "error": closest.error,
+            },
+            variant="pair",
+        )
+
+
+def _window(low: float, high: float, t: float) -> Window:
+    slope = Slope((low + high) / 2, low, high, t, t_independent=t)
+    return Window("loss", "update", 62, 61.0, 9.15, slope, 0.000915, 74.0)
+
+
+def _pair(*meetings: Meeting) -> Pair:
+    ends = Meeting("updates", 1000, 3.2, 3.1, 1000, 900)
+    return Pair(Side("one", Facts()), Side("two", Facts()), ends=ends, meetings=meetings)
+
+
+SICK = (
+    Example(evidence=(_window(-0.15, 0.22, 0.37),), finds=({"needed": 74, "points": 62},)),
+    Example(
+        evidence=(_pair(Meeting("updates", 1000, 3.21, 3.20, 1000, 1000, 0.01)),),
+        finds=({"axis": "updates", "error": 0.01},),
+    ),
+    Example(evidence=(_pair(),), finds=({"run_a": "one", "run_b": "two"},)),
+)
+HEALTHY = (
+    # falls; rises; long enough to exclude a fall worth the name
+    Example(evidence=(_window(-0.43, -0.20, -5.4),)),
+    Example(evidence=(_window(0.04, 0.37, 2.5),)),
+    Example(evidence=(_window(-0.04, 0.05, 0.2),)),
+    # two runs that differ where they meet; per different tokens (another finding)
+    Example(evidence=(Pair(Side("one", Facts()), Side("two", Facts())),)),
+    Example(evidence=(_pair(Meeting("updates", 1000, 3.41, 3.20, 1000, 1000, 0.01)),)),
+)

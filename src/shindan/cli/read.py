@@ -1,0 +1,102 @@
+"""``shindan read``."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shindan.cli.output import Output, output_options, told
+from shindan.core.errors import ShindanError
+from shindan.core.finding import SEVERITIES
+
+FAILED = 3
+ROLES = ("loss", "validation", "lr", "step", "epoch", "tokens", "grad_norm")
+"""Roles with an option of their own; --role gives any."""
+
+
+def role_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --loss, --lr, --step ... and --role."""
+    for role in reversed(ROLES):
+        command = click.option(
+            f"--{role.replace('_', '-')}",
+            f"role_{role}",
+            metavar="COLUMN",
+            help=f"The column that is the {role.replace('_', ' ')}.",
+        )(command)
+    return click.option(
+        "--role",
+        "roles",
+        multiple=True,
+        metavar="ROLE=COLUMN",
+        help="The column that has a role (raw_norm, clip, update, scale, used_lr ...).",
+    )(command)
+
+
+@click.command()
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path)
+)
+@role_options
+@output_options
+@click.option(
+    "--forecast",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Where the losses will be after N more steps of the log's own count.",
+)
+@click.option("--reach", type=float, metavar="LOSS", help="When the losses will fall to LOSS.")
+@click.option(
+    "--vocab",
+    multiple=True,
+    type=click.IntRange(min=2),
+    metavar="SIZE",
+    help="A vocabulary size: does a loss stand at its logarithm? Else well-known ones are tried.",
+)
+@click.option(
+    "--unigram",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="NATS",
+    help="The entropy of the tokens' frequencies: does a loss stand at it?",
+)
+@click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 3 on such a finding.")
+@click.option("--quiet", is_flag=True, help="Only write the files asked for.")
+@told
+def read(
+    paths: tuple[Path, ...],
+    roles: tuple[str, ...],
+    forecast: float | None,
+    reach: float | None,
+    vocab: tuple[int, ...],
+    unigram: float | None,
+    fail_on: str | None,
+    output: Output,
+    **asked: str | None,
+) -> None:
+    """Tell what logs of trainings that are over say: files or folders, of any known format.
+
+    What is loss, learning rate, gradient norm, validation and step is found by name and by
+    numbers, and shown; it can be given.
+    """
+    from shindan.diagnose.logs import examine
+    from shindan.logs.course import Wanted
+
+    wanted = Wanted(vocab, unigram, forecast, reach)
+    read_logs = examine(paths, given_roles(roles, asked), wanted)
+    output.check()
+    output.write(read_logs.document, {}, read_logs.evidence)
+    worst = min((SEVERITIES.index(f.severity) for f in read_logs.document.findings), default=9)
+    if fail_on is not None and worst <= SEVERITIES.index(fail_on):
+        sys.exit(FAILED)
+
+
+def given_roles(roles: tuple[str, ...], asked: Mapping[str, str | None]) -> dict[str, str]:
+    """Role -> column, of the options of :func:`role_options`."""
+    found = {key.removeprefix("role_"): column for key, column in asked.items() if column}
+    for text in roles:
+        role, equals, column = text.partition("=")
+        if not equals or not column:
+            raise ShindanError("role-not-given", text=text)
+        found[role.strip().replace("-", "_")] = column.strip()
+    return found

@@ -1,0 +1,169 @@
+"""What is known of a run beside its curve: from its settings, and from what a person says."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+from shindan.core.errors import ShindanError
+from shindan.core.evidence.pairs import Facts
+from shindan.logs.roles import normal
+from shindan.logs.table import LogTable
+
+NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "batch_size": (r"(?:per_device|per_gpu)_train_batch_size", r"micro_batch_size",
+        r"(?:train|training)_batch_size", r"batch_size"),
+    "whole_batch": (r"(?:global|total|effective)_(?:train_)?batch_size",),
+    "accumulation": (r"gradient_accumulation_steps", r"grad_accum\w*", r"accumulate_grad_batches",
+        r"accumulation_steps", r"update_freq"),
+    "devices": (r"world_size", r"n_gpus?", r"num_(?:gpus|devices|processes)", r"ddp_world_size"),
+    "sequence_length": (r"block_size", r"seq_len(?:gth)?", r"max_seq_len(?:gth)?", r"max_length",
+        r"context_length", r"n_ctx", r"bptt", r"n_seq", r"sequence_length", r"seq_length"),
+    "learning_rate": (r"learning_rate", r"lr", r"max_lr", r"initial_lr", r"peak_lr"),
+    "parameters": (r"n_params", r"num_params", r"parameters", r"num_parameters", r"n_parameters",
+        r"total_params"),
+    "layers": (r"n_layers?", r"num_layers", r"num_hidden_layers", r"nlayers", r"layers", r"depth"),
+    "vocab_size": (r"vocab_size", r"n_vocab", r"vocabulary_size", r"ntokens?"),
+    "bytes_per_token": (r"bytes_per_token",),
+    "label_smoothing": (r"label_smoothing(?:_factor)?",),
+    "seed": (r"seed",),
+    "updates": (r"updates",),
+    "epochs": (),
+    "tokens": (r"tokens", r"total_tokens", r"train_tokens"),
+    "seconds": (r"seconds",),
+    "flops": (r"flops",),
+    "updates_per_epoch": (r"updates_per_epoch", r"steps_per_epoch"),
+    "tokens_per_update": (r"tokens_per_update",),
+}  # fmt: skip
+"""Numbers a person may give, and the settings (last part of their name) that say the same."""
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "schedule": (r"lr_scheduler_type", r"(?:lr_)?schedule", r"(?:lr_)?scheduler"),
+    "optimizer": (r"optim", r"optimizer"),
+    "tokenizer": (r"tokenizer", r"tokenizer_name(?:_or_path)?"),
+    "data": (r"dataset_name", r"dataset", r"corpus"),
+    "command": (r"command",),
+    "positions": (r"positions",),
+    "reduction": (r"reduction",),
+    "padding": (r"padding",),
+    "loss_over": (r"loss_over",),
+    "unit": (r"loss_unit", r"unit"),
+}
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "positions": ("all", "masked", "completion"),
+    "reduction": ("mean", "sum"),
+    "padding": ("ignored", "counted"),
+    "loss_over": ("step", "epoch", "run", "running"),
+    "unit": ("nats", "bits", "perplexity"),
+}
+Given = Mapping[str, float | str]
+
+
+def given(texts: Sequence[str], names: Sequence[str]) -> list[dict[str, float | str]]:
+    """``A:batch_size=32,learning_rate=1e-4`` for each run; a name is its letter or its log's.
+
+    Raises ShindanError for a text of another form, a run or a fact that there is not, and a value
+    that is none of the fact's.
+    """
+    letters = [chr(ord("A") + i) for i in range(len(names))]
+    found: list[dict[str, float | str]] = [{} for _ in names]
+    for text in texts:
+        who, colon, rest = text.partition(":")
+        if not colon:
+            raise ShindanError("fact-not-given", text=text)
+        if who not in letters and who not in names:
+            known = ", ".join(f"{a} ({n})" for a, n in zip(letters, names, strict=True))
+            raise ShindanError("no-run-to-set", name=who, known=known)
+        at = letters.index(who) if who in letters else list(names).index(who)
+        for part in rest.split(","):
+            key, equals, value = part.strip().partition("=")
+            if not equals or not value:
+                raise ShindanError("fact-not-given", text=text)
+            found[at][key.replace("-", "_")] = _value(key.replace("-", "_"), value)
+    return found
+
+
+def _value(key: str, text: str) -> float | str:
+    if key in NUMBERS:
+        try:
+            number = float(text.replace("_", ""))
+        except ValueError as error:
+            raise ShindanError("fact-no-number", fact=key, value=text) from error
+        if not 0 <= number < float("inf"):
+            raise ShindanError("fact-no-number", fact=key, value=text)
+        return number
+    if key not in WORDS:
+        known = [*NUMBERS, *WORDS]
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        if near:
+            raise ShindanError("no-fact-but", fact=key, nearest=near[0])
+        raise ShindanError("no-fact", fact=key, known=", ".join(known))
+    if key in CHOICES and text not in CHOICES[key]:
+        raise ShindanError("fact-no-choice", fact=key, value=text, known=", ".join(CHOICES[key]))
+    return text
+
+
+def known(table: LogTable, said: Given) -> dict[str, float | str]:
+    """Every fact of a run by its name: what was said, else what its settings say."""
+    found: dict[str, float | str] = {}
+    for key, patterns in (*NUMBERS.items(), *WORDS.items()):
+        value = said.get(key, _setting(table, patterns))
+        if value is None:
+            continue
+        if key in NUMBERS:
+            number = _number(value)
+            if number is not None and number >= 0:
+                found[key] = number
+        elif isinstance(value, str) and (key not in CHOICES or value in CHOICES[key]):
+            found[key] = value
+    if "batch_size" not in said and found.get("batch_size") is not None:
+        parts = [float(found[k]) for k in ("batch_size", "accumulation", "devices") if found.get(k)]
+        whole = 1.0
+        for part in parts:
+            whole *= part
+        found["batch_size"] = found.get("whole_batch") or whole
+    return found
+
+
+def facts(found: Given) -> Facts:
+    """The facts as evidence (what was spent is added where the curve is known)."""
+    number = {k: v for k in NUMBERS if isinstance(v := found.get(k), float)}
+    word = {k: v for k in WORDS if isinstance(v := found.get(k), str)}
+    return Facts(
+        batch=number.get("batch_size"),
+        length=number.get("sequence_length"),
+        rate=number.get("learning_rate"),
+        schedule=word.get("schedule"),
+        optimizer=word.get("optimizer"),
+        parameters=number.get("parameters"),
+        layers=number.get("layers"),
+        vocabulary=number.get("vocab_size"),
+        tokenizer=word.get("tokenizer"),
+        bytes_per_token=number.get("bytes_per_token"),
+        positions=word.get("positions"),
+        reduction=word.get("reduction"),
+        padding=word.get("padding"),
+        smoothing=number.get("label_smoothing"),
+        data=word.get("data"),
+        seed=number.get("seed"),
+        command=word.get("command"),
+    )
+
+
+def _setting(table: LogTable, patterns: tuple[str, ...]) -> object:
+    for pattern in patterns:
+        for name, value in table.settings.items():
+            if not name.startswith("units.") and re.fullmatch(
+                pattern, normal(name.rpartition(".")[2])
+            ):
+                return value
+    return None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

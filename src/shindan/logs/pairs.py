@@ -1,0 +1,129 @@
+"""Runs to compare -> pairs: what their losses are, where they meet, what else differs."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shindan.core.evidence.pairs import (
+    AXES,
+    Axis,
+    Facts,
+    Meeting,
+    Overlay,
+    Pair,
+    Side,
+)
+from shindan.logs.meeting import ends, meetings
+from shindan.logs.sides import Of, Run
+from shindan.logs.table import Numbers
+
+DRAWN = 2000
+SETTINGS = (
+    "batch", "length", "rate", "schedule", "optimizer", "parameters", "layers", "vocabulary",
+    "tokenizer", "positions", "reduction", "padding", "smoothing", "data",
+)  # fmt: skip
+SHOWN = {"batch": "batch_size", "length": "sequence_length", "rate": "learning_rate",
+    "vocabulary": "vocab_size", "smoothing": "label_smoothing"}  # fmt: skip
+"""Names of facts as a person gives them, where they differ."""
+
+
+def pair(a: Run, b: Run) -> Pair:
+    """Two runs compared; per byte where tokens differ and the bytes of a token are known."""
+    of = _set(a, b)
+    per_byte = bits_per_byte(a.side.facts, b.side.facts)
+    comparable = same_tokens(a.side.facts, b.side.facts) or per_byte is not None
+    end = ends(a, b, of) if comparable else None
+    met = tuple(meetings(a, b, of)) if comparable else ()
+    if per_byte is not None:
+        end = _scaled(end, per_byte) if end else None
+        met = tuple(_scaled(m, per_byte) for m in met)
+    one, other = _alike(a.side, b.side, of)
+    return Pair(
+        one, other, of, end, met, tuple(_differ(a.side.facts, b.side.facts)), per_byte is not None,
+        rerun(a.side.facts, b.side.facts),
+    )  # fmt: skip
+
+
+def _alike(a: Side, b: Side, of: Of) -> tuple[Side, Side]:
+    """Both quoted by the set that both have, unless one is quoted by its whole run."""
+    if any(side.quoted is None or side.quoted.over == "run" for side in (a, b)):
+        return a, b
+    same = [(q, r) for q in a.readings for r in b.readings if (q.over, q.of) == (r.over, r.of)]
+    mine = next(((q, r) for q, r in same if q.of == of), None)
+    return (replace(a, quoted=mine[0]), replace(b, quoted=mine[1])) if mine else (a, b)
+
+
+def _set(a: Run, b: Run) -> Of:
+    """Validation losses where both have them: they are on fixed data, in eval mode."""
+    both = "validation" in a.curves and "validation" in b.curves
+    return "validation" if both else "training"
+
+
+def same_tokens(a: Facts, b: Facts) -> bool:
+    """Nothing known says that their losses are per different tokens."""
+    for one, other in ((a.vocabulary, b.vocabulary), (a.tokenizer, b.tokenizer)):
+        if one is not None and other is not None and one != other:
+            return False
+    return True
+
+
+def bits_per_byte(a: Facts, b: Facts) -> tuple[float, float] | None:
+    """What a nat per token of each is in bits per byte; None unless needed and known."""
+    if same_tokens(a, b) or not a.bytes_per_token or not b.bytes_per_token:
+        return None
+    return tuple(1 / math.log(2) / n for n in (a.bytes_per_token, b.bytes_per_token))  # type: ignore[return-value]
+
+
+def _scaled(met: Meeting, by: tuple[float, float]) -> Meeting:
+    return replace(met, a=met.a * by[0], b=met.b * by[1], error=met.error * max(by))
+
+
+def _differ(a: Facts, b: Facts) -> list[str]:
+    made = []
+    for name in SETTINGS:
+        one, other = getattr(a, name), getattr(b, name)
+        if one is not None and other is not None and one != other:
+            made.append(f"{SHOWN.get(name, name)} {_short(one)} / {_short(other)}")
+    return made
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:,.10g}"
+
+
+def rerun(a: Facts, b: Facts) -> str:
+    """The second run again, fairly: as the first in batch and budget; its own model stays.
+
+    ``key=value`` as recipes take them; after the run's own command, where that is known.
+    """
+    wanted: list[str] = []
+    if a.batch is not None and b.batch is not None and a.batch != b.batch:
+        wanted.append(f"batch_size={a.batch:.10g}")
+    if a.rate is not None and b.rate is not None and a.rate != b.rate and not wanted:
+        wanted.append(f"learning_rate={a.rate:.10g}")
+    updates_a, updates_b = a.of("updates"), b.of("updates")
+    if updates_a is not None and updates_b is not None and not _near(updates_a, updates_b):
+        wanted.append(f"max_updates={updates_a:.0f}")
+    if a.seed is not None and b.seed is not None and a.seed != b.seed and wanted:
+        wanted.append(f"seed={a.seed:.0f}")
+    return " ".join([b.command, *wanted] if b.command and wanted else wanted)
+
+
+def _near(one: float, other: float) -> bool:
+    return abs(one - other) <= 0.1 * max(one, other)
+
+
+def overlay(runs: Sequence[Run], of: Of) -> Overlay | None:
+    """All curves over the first axis every run is known on (else the one most are known on)."""
+    known = {axis: [r for r in runs if len(r.points(of, axis)[0])] for axis in AXES}
+    best: Axis = max(AXES, key=lambda axis: len(known[axis]))
+    if not known[best]:
+        return None
+    curves = tuple((r.side.name, of, _thinned(*r.points(of, best))) for r in known[best])
+    absent = tuple(r.side.name for r in runs if r not in known[best])
+    return Overlay(best, curves, absent)
+
+
+def _thinned(x: Numbers, y: Numbers) -> tuple[tuple[float, float], ...]:
+    every = max(1, math.ceil(len(x) / DRAWN))
+    return tuple(zip(x[::every].tolist(), y[::every].tolist(), strict=True))

@@ -1,0 +1,116 @@
+"""The learning rate a log shows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from shindan.core.evidence.logs import LogRates, RateAtResume
+from shindan.core.finding import NOWHERE
+from shindan.core.reason import Reason
+from shindan.logs.axis import Axis, place
+from shindan.logs.roles import Roles
+from shindan.logs.table import LogTable, Numbers
+
+LEAST = 10
+ZERO = 1e-5
+"""A rate of the peak's that trains nothing any more."""
+STRAIGHT = 0.01
+SAME = 0.01
+"""Relative difference of two rates that are one: a log may mean the update before or after."""
+SAMPLE = 1000
+"""Rates by whose figures the figures of all are told."""
+FIGURES = 1e-3
+"""A rate shown in steps coarser than this part of its peak may only look like zero."""
+
+
+def rates(table: LogTable, roles: Roles, way: Axis) -> LogRates | Reason:
+    """A Reason where there are too few rates to judge a schedule by."""
+    column = roles.columns.get("lr")
+    if column is None:
+        return Reason("no-lr-in-log")
+    there = table.present[column] & way.kept & np.isfinite(way.x)
+    rows = np.flatnonzero(there & np.isfinite(table.columns[column]))
+    if len(rows) < LEAST:
+        return Reason("few-rates-in-log", {"rows": len(rows), "needed": LEAST})
+    lr, x = table.columns[column][rows], way.x[rows]
+    peak = float(lr.max())
+    span = float(x[-1] - x[0]) or 1.0
+    tail = _tail(lr, peak) if _fine(lr, peak) else len(lr)
+    zero = tail < len(lr)
+    compared, differing, row = _against(table, roles, rows)
+    used = table.columns[roles.columns["used_lr"]][row] if compared else 0.0
+    return LogRates(
+        column=column,
+        rows=len(rows),
+        first=float(lr[0]),
+        peak=peak,
+        last=float(lr[-1]),
+        peak_at=float(x[int(lr.argmax())] - x[0]) / span,
+        zero_share=float(x[-1] - x[tail]) / span if zero else 0.0,
+        zero_from=float(x[tail]) if zero else 0.0,
+        straight=_straight(x, lr),
+        compared=compared,
+        differing=differing,
+        logged=float(table.columns[column][row]) if compared else 0.0,
+        used=float(used),
+        effective=roles.columns.get("used_lr", "") if compared else "",
+        where=place(table, int(rows[tail])) if zero else place(table, row) if compared else NOWHERE,
+        resumed=tuple(_at_resumes(table, way, rows, lr)),
+    )
+
+
+def _at_resumes(
+    table: LogTable, way: Axis, rows: np.ndarray, lr: Numbers
+) -> Iterator[RateAtResume]:
+    for row in way.resumed:
+        at = int(np.searchsorted(rows, row))
+        if 0 < at < len(rows):
+            yield RateAtResume(
+                float(way.x[rows[at]]), float(lr[at - 1]), float(lr[at]), place(table, row)
+            )
+
+
+def _tail(lr: Numbers, peak: float) -> int:
+    """The first row from which the rate is zero to the end; the number of rows when it is not."""
+    alive = np.flatnonzero(lr > ZERO * peak)
+    return int(alive[-1]) + 1 if len(alive) else len(lr)
+
+
+def _fine(lr: Numbers, peak: float) -> bool:
+    """Whether the log shows figures enough to tell zero from small.
+
+    Rates cut to few figures repeat themselves; those of a schedule that moves do not.
+    """
+    if peak <= 0:
+        return False
+    lr = lr[:: max(1, len(lr) // SAMPLE)]
+    alive = lr[lr > 0]
+    if len(np.unique(alive)) > 0.5 * len(alive):
+        return True
+    for digits in range(1, 13):
+        if np.allclose(lr, np.round(lr, digits), rtol=0, atol=1e-3 * 10.0**-digits):
+            return bool(10.0**-digits <= FIGURES * peak)
+    return True
+
+
+def _straight(x: Numbers, lr: Numbers) -> bool:
+    """Does the rate rise by equal amounts, to the last row?"""
+    moves = np.diff(x)
+    if not (moves > 0).all():
+        return False
+    slopes, mean = np.diff(lr) / moves, float(lr[-1] - lr[0]) / float(x[-1] - x[0])
+    return bool(mean > 0 and (np.abs(slopes - mean) <= STRAIGHT * mean).all())
+
+
+def _against(table: LogTable, roles: Roles, rows: np.ndarray) -> tuple[int, int, int]:
+    """Rows with both rates, those in which they differ, and the last such row (or the first)."""
+    effective = roles.columns.get("used_lr")
+    if effective is None:
+        return 0, 0, 0
+    used, logged = table.columns[effective][rows], table.columns[roles.columns["lr"]][rows]
+    both = np.isfinite(used) & np.isfinite(logged)
+    if not both.any():
+        return 0, 0, 0
+    apart = both & (np.abs(used - logged) > SAME * np.maximum(np.abs(used), np.abs(logged)))
+    row = np.flatnonzero(apart)[-1] if apart.any() else np.flatnonzero(both)[0]
+    return int(both.sum()), int(apart.sum()), int(rows[row])

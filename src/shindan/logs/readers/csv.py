@@ -1,0 +1,232 @@
+"""CSV, TSV and tables of columns separated by spaces; also Lightning's ``metrics.csv``."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from shindan.core.reason import Reason
+from shindan.logs.arrow import Stack
+from shindan.logs.formats import Claim, Format
+from shindan.logs.numerals import moment, number
+from shindan.logs.settings import beside, settings_in
+from shindan.logs.source import Source, Stream
+from shindan.logs.table import LogTable
+
+_NAME = "csv"
+_DELIMITERS = ",\t;|"
+_EMPTY = ["", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>"]
+"""Cells without a value. "nan" is none of them: a logged NaN is a value."""
+_LOOKED_AT = 50
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the cells of a file are told apart. ``names`` empty: it has no header line.
+
+    ``skipped`` lines stand before the header (or the first row); ``delimiter`` " " is any run of
+    spaces.
+    """
+
+    delimiter: str
+    names: tuple[str, ...]
+    skipped: int = 0
+    comments: tuple[str, ...] = field(default=(), compare=False)
+
+
+def claims(source: Source) -> Claim:
+    """Lines of equally many cells, with numbers, under a header of names."""
+    shape = shape_of(source)
+    if shape is None or not (shape.names or source.named):
+        return Claim.NO
+    return Claim.LIKELY if len(shape.names) > 1 else Claim.PLAUSIBLE
+
+
+def read(sources: Sequence[Source]) -> list[LogTable]:
+    """One table a file."""
+    return [table for source in sources if (table := table_of(source, _NAME))]
+
+
+def shape_of(source: Source) -> Shape | None:
+    """The shape by the first lines; None where they are no table."""
+    lines = source.head.decode("utf-8", "replace").replace("\r", "\n").split("\n")
+    if len(source.head) > 1 << 17 and len(lines) > 2:
+        lines = lines[:-1]  # cut by us
+    skipped = 0
+    while skipped < len(lines) and (not lines[skipped].strip() or lines[skipped][0] == "#"):
+        skipped += 1
+    body = [line for line in lines[skipped : skipped + _LOOKED_AT] if line.strip()]
+    if len(body) < 2:
+        return None
+    comments = tuple(lines[:skipped])
+    for delimiter in (*_DELIMITERS, " "):
+        rows = [_cells(line, delimiter) for line in body]
+        if names := _header(rows, delimiter):
+            return Shape(delimiter, names, skipped, comments)
+        if _all_numbers(rows):
+            named = _cells(comments[-1].lstrip("# "), delimiter) if comments else []
+            fits = len(named) == len(rows[0]) and not any(map(_numeric, named))
+            return Shape(delimiter, tuple(named) if fits else (), skipped, comments)
+    return None
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    if delimiter == " ":
+        return line.split()
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+    except (csv.Error, StopIteration):
+        return []
+
+
+def _numeric(cell: str) -> bool:
+    return number(cell) is not None
+
+
+def _header(rows: list[list[str]], delimiter: str) -> tuple[str, ...]:
+    """The first row's cells, where they are names and the rows below fit under them."""
+    names, below = rows[0], rows[1:]
+    fewest = 1 if delimiter == "," else 2
+    if len(names) < fewest or sum(map(bool, names)) * 2 < len(names):
+        return ()
+    if any(_numeric(name) for name in names) or any(len(name) > 300 for name in names):
+        return ()
+    fit = [row for row in below if len(row) == len(names)]
+    valued = [row for row in fit if any(_numeric(cell) for cell in row)]
+    known = [cell for row in fit for cell in row if cell]
+    clean = sum(_numeric(c) or c in _EMPTY or moment(c) is not None for c in known)
+    strict = len(names) == 1 or delimiter == " "
+    if 2 * len(valued) < len(below) or (strict and 10 * clean < 9 * len(known)):
+        return ()
+    if any(re.search(r"[=:]\s*[-\d]", cell) and moment(cell) is None for cell in known[:50]):
+        return ()  # lines of "key: value" with commas between
+    return tuple(names)
+
+
+def _all_numbers(rows: list[list[str]]) -> bool:
+    width = len(rows[0])
+    return width > 1 and all(len(row) == width and all(map(_numeric, row)) for row in rows)
+
+
+def table_of(source: Source, form: str) -> LogTable | None:
+    """The table of a file that has a shape."""
+    shape = shape_of(source)
+    if shape is None:
+        return None
+    skipped = _Skipped()
+    table = _arrow(source, shape, skipped)
+    if table is None or not table.num_rows or skipped.count > table.num_rows:
+        return None
+    stack = Stack()
+    stack.arrow(table)
+    settings = {**beside(source.path), **settings_in(line.lstrip("# ") for line in shape.comments)}
+    lost = (*source.lost, *skipped.said())
+    made = stack.table(source.path, form, source.path.name, settings, lost)
+    return made if made.columns else None
+
+
+@dataclass
+class _Skipped:
+    """Rows whose cells are too many or too few, and headers that came again."""
+
+    count: int = 0
+    headers: int = 0
+    first: str = ""
+
+    def __call__(self, row: Any) -> str:
+        self.count += 1
+        self.first = self.first or str(row.text or "")[:80]
+        return "skip"
+
+    def said(self) -> list[Reason]:
+        reasons = []
+        if self.headers:
+            reasons.append(Reason("log-header-again", {"count": self.headers}))
+        if self.count:
+            reasons.append(
+                Reason("log-rows-damaged", {"count": self.count, "text": self.first.strip()})
+            )
+        return reasons
+
+
+def _arrow(source: Source, shape: Shape, skipped: _Skipped) -> Any:
+    """Types are inferred by the first block; where a later one contradicts, all is read as text."""
+    names = _unique(shape, source)
+    for types in (None, dict.fromkeys(names, pa.string())):
+        skipped.count = 0
+        try:
+            table = _parsed(source, shape, names, skipped, types)
+        except (pa.ArrowInvalid, pa.ArrowKeyError):
+            continue
+        return _without_headers(table, shape, skipped)
+    return None
+
+
+def _unique(shape: Shape, source: Source) -> list[str]:
+    """Column names, each once (Arrow takes types by name)."""
+    names = shape.names or tuple(map(str, range(_width(source, shape))))
+    seen: dict[str, int] = {}
+    unique = []
+    for index, name in enumerate(names):
+        again = seen[name] = seen.get(name, -1) + 1
+        unique.append((name or f"column {index}") + (f".{again}" if again else ""))
+    return unique
+
+
+def _width(source: Source, shape: Shape) -> int:
+    lines = source.head.decode("utf-8", "replace").replace("\r", "\n").split("\n")
+    return len(
+        _cells(next(line for line in lines[shape.skipped :] if line.strip()), shape.delimiter)
+    )
+
+
+def _parsed(source: Source, shape: Shape, names: list[str], skipped: _Skipped, types: Any) -> Any:
+    before = shape.skipped + (1 if shape.names and not _in_comment(shape) else 0)
+    spaced = shape.delimiter == " "
+    with Stream(_tidied(piece, spaced) for piece in source.pieces()) as stream:
+        return pyarrow.csv.read_csv(
+            pa.PythonFile(stream, mode="r"),
+            pyarrow.csv.ReadOptions(column_names=names, skip_rows=before, block_size=1 << 22),
+            pyarrow.csv.ParseOptions(
+                delimiter="\t" if spaced else shape.delimiter, invalid_row_handler=skipped
+            ),
+            pyarrow.csv.ConvertOptions(
+                column_types=types, null_values=_EMPTY, strings_can_be_null=True
+            ),
+        )
+
+
+def _tidied(piece: bytes, spaced: bool) -> bytes:
+    """Without zeros (a file system's after a crash), with line feeds, runs of spaces as tabs."""
+    if b"\0" in piece:
+        piece = piece.replace(b"\0", b"")
+    if b"\r" in piece:
+        piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if spaced:
+        piece = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", piece)
+        piece = re.sub(rb"[ \t]+", b"\t", piece)
+    return piece
+
+
+def _in_comment(shape: Shape) -> bool:
+    last = shape.comments[-1].lstrip("# ") if shape.comments else ""
+    return bool(last) and tuple(_cells(last, shape.delimiter)) == shape.names
+
+
+def _without_headers(table: Any, shape: Shape, skipped: _Skipped) -> Any:
+    """Without rows that are the header again: a resumed run, a file appended to another."""
+    if not shape.names or not all(pa.types.is_string(field.type) for field in table.schema):
+        return table
+    again = pa.compute.equal(table.column(0), shape.names[0])
+    for index, name in enumerate(shape.names[1:], 1):
+        again = pa.compute.and_(again, pa.compute.equal(table.column(index), name))
+    again = pa.compute.fill_null(again, False)
+    skipped.headers = pa.compute.sum(again).as_py() or 0
+    return table.filter(pa.compute.invert(again)) if skipped.headers else table
+
+
+FORMAT = Format(_NAME, claims, read)

@@ -1,0 +1,5 @@
+"""Any text whose lines repeat with other numbers."""
+
+from shindan.logs.text import style
+
+FORMAT = style("text")

@@ -1,0 +1,172 @@
+"""Lists of records, wherever they are in a JSON document."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shindan.logs.numerals import as_float, number
+from shindan.logs.settings import settings_of
+
+SPLIT = re.compile(
+    r"(?i)(?<![A-Za-z0-9])(train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev)(?![a-z0-9])"
+)
+"""A word that names a part of the data."""
+_NUMBERED = re.compile(r"(?P<name>\D*?)[ _\-:]?(?P<number>\d+)$")
+_WALL = 1e9
+"""A first number above this in a triple is a time: TensorBoard's export [wall, step, value]."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A list of records and the way to it (``("runs", "0", "history")``)."""
+
+    way: tuple[str, ...]
+    records: Sequence[Mapping[str, Any]]
+
+
+def found_in(document: Any) -> list[Found]:
+    """All lists of records of a document; parts of one run (train, val) joined into one."""
+    return _joined(list(_search(document, ())))
+
+
+def settings_around(document: Any) -> dict[str, object]:
+    """What the document says besides its records: scalars and short lists, flat."""
+    if not isinstance(document, Mapping):
+        return {}
+    plain = {k: v for k, v in document.items() if not (isinstance(v, list) and _is_records(v))}
+    return settings_of(plain)
+
+
+def _search(value: Any, way: tuple[str, ...]) -> Iterator[Found]:
+    if len(way) > 12:
+        return
+    if isinstance(value, list):
+        records = _records(value)
+        if records:
+            yield Found(way, records)
+            return
+        for index, item in enumerate(value[:1000]):
+            if isinstance(item, dict | list):
+                yield from _search(item, (*way, str(index)))
+    elif isinstance(value, dict):
+        if records := _by_number(value):
+            yield Found(way, records)
+            return
+        yield from _columns(value, way)
+        for key, inner in value.items():
+            if isinstance(inner, dict | list):
+                yield from _search(inner, (*way, key)) if not _is_column(inner) else ()
+
+
+def _is_records(value: list[Any]) -> bool:
+    return sum(isinstance(item, dict) for item in value) * 2 > len(value)
+
+
+def _records(value: list[Any]) -> list[Mapping[str, Any]]:
+    """Rows of a list: of objects, or of lists of numbers (of equal length, at most 16)."""
+    if _is_records(value):
+        rows: list[Mapping[str, Any]] = [item for item in value if isinstance(item, dict)]
+        nested = any(
+            isinstance(v, list) and v and _is_records(v) for r in rows[:5] for v in r.values()
+        )
+        return [] if nested else rows
+    if not value or not all(isinstance(item, list) for item in value):
+        return []
+    width = len(value[0])
+    if not 1 < width <= 16 or any(len(item) != width for item in value):
+        return []
+    if all(isinstance(cell, str) for cell in value[0]):  # a table with its header
+        return [dict(zip(value[0], item, strict=True)) for item in value[1:]]
+    if any(as_float(cell) is None and cell is not None for item in value for cell in item):
+        return []
+    triple = width == 3 and (as_float(value[0][0]) or 0.0) > _WALL
+    names = ("Wall time", "Step", "Value") if triple else tuple(map(str, range(width)))
+    return [dict(zip(names, item, strict=True)) for item in value]
+
+
+def _is_column(value: Any) -> bool:
+    """A list of two or more scalars, most of them numbers."""
+    if not isinstance(value, list) or len(value) < 2:
+        return False
+    if any(isinstance(item, dict | list) for item in value):
+        return False
+    return 2 * sum(_numeric(item) for item in value) > len(value)
+
+
+def _numeric(value: Any) -> bool:
+    return as_float(value) is not None or (isinstance(value, str) and number(value) is not None)
+
+
+def _columns(value: Mapping[str, Any], way: tuple[str, ...]) -> Iterator[Found]:
+    """Lists of numbers side by side; those of equal length are columns of one table."""
+    by_length: dict[int, dict[str, list[Any]]] = {}
+    for key, inner in value.items():
+        if isinstance(inner, list) and inner and not any(isinstance(i, dict | list) for i in inner):
+            by_length.setdefault(len(inner), {})[key] = inner
+    for columns in by_length.values():
+        if any(map(_is_column, columns.values())):
+            rows = zip(*columns.values(), strict=True)
+            yield Found(way, [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def _by_number(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Records by step: ``{"100": {...}, "200": {...}}``, ``{"epoch_1": {...}}``; pandas' columns
+    (``{"loss": {"0": 2.3, "1": 2.1}}``)."""
+    if len(value) < 2 or not all(isinstance(inner, dict) and inner for inner in value.values()):
+        return _pandas(value)
+    numbered = [_NUMBERED.fullmatch(key) for key in value]
+    names = {match["name"].strip(" _-:") if match else None for match in numbered}
+    if len(names) != 1 or None in names:
+        return _pandas(value)
+    name = names.pop() or "step"
+    return [
+        {name: float(match["number"]), **inner}
+        for match, inner in zip(numbered, value.values(), strict=True)
+        if match
+    ]
+
+
+def _pandas(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    inner = list(value.values())
+    if not inner or not all(isinstance(column, dict) and len(column) > 1 for column in inner):
+        return []
+    keys = list(inner[0])
+    if any(list(column) != keys for column in inner) or not all(key.isdigit() for key in keys):
+        return []
+    return [{name: column[key] for name, column in value.items()} for key in keys]
+
+
+def _joined(found: list[Found]) -> list[Found]:
+    """Lists under sibling names that are parts of the data (``train``, ``val``) in one list."""
+    parts: dict[tuple[str, ...], list[Found]] = {}
+    for one in found:
+        named = bool(one.way) and SPLIT.search(one.way[-1])
+        parts.setdefault((*one.way[:-1], "*") if named else one.way, []).append(one)
+    return (
+        [
+            Found(way[:-1], [_prefixed(r, one.way[-1]) for one in ones for r in one.records])
+            if way and way[-1] == "*" and len(ones) > 1
+            else ones[0]
+            if len(ones) == 1
+            else Found(way, [r for one in ones for r in one.records])
+            for way, ones in parts.items()
+        ]
+        if all(len(ones) == 1 or way[-1:] == ("*",) for way, ones in parts.items())
+        else found
+    )
+
+
+_PLACE = re.compile(
+    r"(?i)(?:(?:global|num|consumed|end of)[_ ]?)?"
+    r"(?:epoch|step|iter(?:ation)?|update|batch|sample|token|time(?:stamp)?|wall.?time)(?:e?s)?"
+)
+
+
+def is_place(name: str) -> bool:
+    """Whether a column says where a row stands, not what was measured."""
+    return _PLACE.fullmatch(name.strip("_ ")) is not None
+
+
+def _prefixed(record: Mapping[str, Any], part: str) -> dict[str, Any]:
+    return {key if is_place(key) else f"{part}.{key}": value for key, value in record.items()}

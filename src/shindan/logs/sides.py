@@ -1,0 +1,127 @@
+"""One run to be compared: the loss it is quoted by, and every other way to read it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shindan.core.evidence.logs import LogColumns
+from shindan.core.evidence.pairs import Axis, Over, Quoted, Side
+from shindan.logs.facts import Given, facts, known
+from shindan.logs.judged import Judged, loss_of
+from shindan.logs.spent import once, positions, spent
+from shindan.logs.table import Numbers
+
+Rows = NDArray[np.int64]
+Of = Literal["training", "validation"]
+ROLES: Mapping[Of, str] = {"training": "loss", "validation": "validation"}
+LAST = 0.05
+"""The loss of a step is the mean over this last share of its log: one step is noise."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A side with its curves: per set, the rows' values in nats and where they stand."""
+
+    side: Side
+    curves: Mapping[Of, Numbers]
+    at: Mapping[Axis, Numbers]
+
+    def points(self, of: Of, axis: Axis) -> tuple[Numbers, Numbers]:
+        """Positions (n,) and values (n,) of the rows that have both, in order of the position."""
+        if of not in self.curves or axis not in self.at:
+            return np.empty(0), np.empty(0)
+        x, y = self.at[axis], self.curves[of]
+        rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+        order = rows[np.argsort(x[rows], kind="stable")]
+        return x[order], y[order]
+
+
+def run(log: Judged, name: str, said: Given) -> Run:
+    """A log as one of the runs that are compared."""
+    found = known(log.table, said)
+    at = positions(log, found)
+    curves: dict[Of, Numbers] = {}
+    for of, role in ROLES.items():
+        values = loss_of(log.table, log.roles, role)
+        if values is not None and np.isfinite(values).any():
+            kept = np.where(log.axis.kept, values, np.nan)
+            curves[of] = _in_nats(kept, str(found.get("unit", "nats")))
+    readings = tuple(_readings(log, curves, at, found))
+    told = replace(facts(found), spent=tuple(spent(log, found, at).items()))
+    return Run(Side(name, told, _quoted(log, readings, found), readings), curves, at)
+
+
+def _in_nats(values: Numbers, unit: str) -> Numbers:
+    if unit == "bits":
+        return values * math.log(2)
+    if unit == "perplexity":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.log(values))
+    return values
+
+
+def _quoted(log: Judged, readings: tuple[Quoted, ...], found: Given) -> Quoted | None:
+    """What its writer shows at the end: HF's mean of the whole run, else the last of the log."""
+    whole = next((q for q in readings if q.over == "run"), None)
+    if whole is not None and (found.get("loss_over") == "run" or once(log.table, "train_loss")):
+        return whole
+    for of in ROLES:
+        mine = [q for q in readings if q.of == of and q.over != "run"]
+        if mine:
+            return mine[0]
+    return whole
+
+
+def _readings(
+    log: Judged, curves: Mapping[Of, Numbers], at: Mapping[Axis, Numbers], found: Given
+) -> list[Quoted]:
+    """Every way the log allows its loss to be read, the finest first, training first."""
+    made: list[Quoted] = []
+    for of, values in curves.items():
+        rows = np.flatnonzero(np.isfinite(values))
+        over = _over(log, rows, of, found)
+        if over == "run":
+            made.append(Quoted(float(values[rows[-1]]), "run", of))
+            continue
+        tail = rows[-max(1, math.ceil(LAST * len(rows))) :] if over == "step" else rows[-1:]
+        made.append(Quoted(float(values[tail].mean()), over, of))
+        if of == "training" and over != "running":
+            made += _means(values, rows, over, at)
+    whole = once(log.table, "train_loss")
+    if whole is not None and not any(q.over == "run" and q.value == whole for q in made):
+        made = [q for q in made if (q.over, q.of) != ("run", "training")]
+        made.append(Quoted(whole, "run", "training"))
+    return made
+
+
+def _over(log: Judged, rows: Rows, of: Of, found: Given) -> Over:
+    """What a value of the log is the mean of, as said, else by how often it stands there."""
+    said = found.get("loss_over")
+    if said in ("step", "epoch", "run", "running") and of == "training":
+        return said  # type: ignore[return-value]
+    columns = log.evidence.get(LogColumns)
+    if of == "training" and isinstance(columns, LogColumns) and columns.averaged:
+        return "running"
+    epoch = log.roles.get(log.table, "epoch")
+    if epoch is None or len(rows) == 0:
+        return "step"
+    there = epoch[rows]
+    whole = np.isfinite(there).all() and np.array_equal(there, np.round(there))
+    return "epoch" if whole and len(np.unique(there)) == len(there) else "step"
+
+
+def _means(values: Numbers, rows: Rows, over: Over, at: Mapping[Axis, Numbers]) -> list[Quoted]:
+    """The mean of the last epoch and of the whole run, from the rows."""
+    made = []
+    if over == "step" and "epochs" in at:
+        epoch = np.ceil(at["epochs"][rows])
+        last = values[rows][epoch == np.nanmax(epoch)]
+        if np.nanmax(epoch) >= 2 and len(last):
+            made.append(Quoted(float(last.mean()), "epoch", "training"))
+    if len(rows) > 1 and over in ("step", "epoch"):
+        made.append(Quoted(float(values[rows].mean()), "run", "training"))
+    return made

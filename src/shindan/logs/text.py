@@ -1,0 +1,236 @@
+"""The engine for logs that are text: lines that repeat become rows.
+
+Small files, and the odd lines of large ones, are cut line by line (logs/template.py). In large ones
+the commonest templates are found on a sample and then matched by Arrow, a piece at a time.
+"""
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shindan.core.reason import Reason
+from shindan.logs.bulk import Bulk
+from shindan.logs.formats import Claim, Format
+from shindan.logs.numerals import SECONDS
+from shindan.logs.settings import beside, settings_in
+from shindan.logs.source import PIECE, Source
+from shindan.logs.table import LogTable
+from shindan.logs.template import Template, cut, template
+
+_LONGEST = 4000
+"""Characters of a line; in a longer one numbers are data, not a log's."""
+_CACHED = 20_000
+"""Templates remembered; a text without order has more."""
+_LEARNT = 1 << 17
+"""Bytes from which the commonest templates are learnt."""
+_MANY = 500
+"""Lines of a piece that no template matched, from which more are learnt."""
+_RARE = 0.02
+"""Of the commonest kind's lines: rarer kinds are kept only when they share a name with it."""
+_CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\x08\x0c\x1b\x00")
+_ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\n]*\x07|[\x00\x08]")
+_BARS = re.compile(rb"%\|[^|\n]*\|")
+_WRAPPED = re.compile(rb"(?:tensor|(?:np|numpy)\.float\d+)\(([^(),]*)(?:,[^()]*)?\)")
+
+
+def tidy(piece: bytes) -> bytes:
+    """Without colours, progress bars' blocks and wrappers of numbers; a rewritten line is lines."""
+    if b"\x1b" in piece or b"\x00" in piece or b"\x08" in piece:
+        piece = _ESCAPES.sub(b"", piece)
+    if b"\r" in piece:
+        piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"%|" in piece:
+        piece = _BARS.sub(b"% |", piece)
+    if b"tensor(" in piece or b".float" in piece:
+        piece = _WRAPPED.sub(rb"\1", piece)
+    return piece
+
+
+@dataclass
+class _Kind:
+    """All lines of one template: their numbers in the file, and their values, row by row."""
+
+    made: Template
+    lines: "array[int]" = field(default_factory=lambda: array("q"))
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+
+
+class Lines:
+    """The file cut into kinds of lines."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[tuple[str, ...], _Kind] = {}
+        self.early: list[tuple[int, str]] = []
+        self._without: set[tuple[str, ...]] = set()
+
+    def add(self, line: str, at: int) -> None:
+        """Cut one line; ``at`` is its number."""
+        if len(self.early) < 3000:
+            self.early.append((at, line))
+        if len(line) > _LONGEST:
+            return
+        literals, values, tokens = cut(line)
+        if not values or literals in self._without:
+            return
+        key = (*literals, *tokens)
+        kind = self.kinds.get(key)
+        if kind is None:
+            made = template(literals, tokens)
+            if not made.fields or len(self.kinds) > _CACHED:
+                if len(self._without) < _CACHED:
+                    self._without.add(literals)
+                return
+            kind = self.kinds[key] = _Kind(made)
+        kind.lines.append(at)
+        kind.values.extend(_read(kind.made, values))
+
+
+def _read(made: Template, values: Sequence[str]) -> Iterable[float]:
+    for one in made.fields:
+        value = one.read(values[one.index])
+        yield float("nan") if value is None else value * one.factor
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines of one template as arrays: ``lines`` [n], ``values`` [n, fields]."""
+
+    made: Template
+    lines: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+def style(name: str, mark: bytes = b"") -> Format:
+    """The format of texts that hold ``mark`` (a regular expression) near their beginning.
+
+    All are read alike; the name tells those who judge what the numbers are means of.
+    """
+    form = re.compile(mark)
+
+    def claims(source: Source) -> Claim:
+        head = tidy(source.head)
+        strange = len(head) - len(head.translate(None, _CONTROL))
+        if not head or 50 * strange > len(head):
+            return Claim.NO
+        return Claim.PERHAPS if not mark else Claim.LIKELY if form.search(head) else Claim.NO
+
+    def read(sources: Sequence[Source]) -> list[LogTable]:
+        return [table for source in sources if (table := read_text(source, name))]
+
+    return Format(name, claims, read)
+
+
+def read_text(source: Source, form: str) -> LogTable | None:
+    """The table of a text; None where no line repeats."""
+    lines, bulk, at = Lines(), Bulk(), 0
+    for whole in source.pieces(PIECE // 2):
+        for piece in _parts_of(tidy(whole), first=at == 0):
+            rest = bulk.left_over(piece, at)
+            for number, line in rest:
+                lines.add(line, number)
+            at += piece.count(b"\n")
+            if len(rest) > _MANY:
+                bulk.learn(k.made for k in _commonest(lines))
+    blocks = [
+        Block(
+            k.made,
+            np.array(k.lines, np.int64),
+            np.array(k.values, np.float64).reshape(len(k.lines), -1),
+        )
+        for k in lines.kinds.values()
+    ]
+    blocks += [Block(*parts) for parts in bulk.blocks()]
+    kept = _kept(blocks)
+    if not kept:
+        return None
+    return _table(source, form, kept, lines.early)
+
+
+def _parts_of(piece: bytes, first: bool) -> list[bytes]:
+    """The piece; the first one in two, to learn on the smaller."""
+    cut = piece.find(b"\n", _LEARNT) + 1 if first else 0
+    return [piece[:cut], piece[cut:]] if cut else [piece]
+
+
+def _commonest(lines: Lines) -> list[_Kind]:
+    return sorted(lines.kinds.values(), key=lambda k: -len(k.lines))[:24]
+
+
+def _kept(blocks: Sequence[Block]) -> list[Block]:
+    """Blocks of kinds that repeat, and single lines after the first of them that share a name."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for block in blocks:
+        counts[block.made.kind] += len(block.lines)
+    if not counts:
+        return []
+    most = max(counts.values())
+    main = {kind for kind, count in counts.items() if count >= max(2.0, _RARE * most)}
+    names = {name for kind in main for name in kind}
+    parts = {part for name in names for part in _parts(name)}
+    first = min((int(b.lines[0]) for b in blocks if b.made.kind in main), default=0)
+
+    def belongs(block: Block) -> bool:
+        kind = block.made.kind
+        if kind in main or (counts[kind] > 1 and names & set(kind)):
+            return True
+        return int(block.lines[0]) >= first and any(
+            part in parts for name in kind for part in _parts(name)
+        )
+
+    return [block for block in blocks if belongs(block)]
+
+
+def _parts(name: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", name.lower()) if len(word) > 1 or len(name) < 3]
+
+
+def _table(
+    source: Source, form: str, blocks: Sequence[Block], early: Sequence[tuple[int, str]]
+) -> LogTable:
+    """One row a line, in the order of the file."""
+    lines = np.sort(np.concatenate([block.lines for block in blocks]), kind="stable")
+    columns: dict[str, NDArray[np.float64]] = {}
+    present: dict[str, NDArray[np.bool_]] = {}
+    words: dict[str, list[str | None]] = {}
+    units: dict[str, str] = {}
+    for block in sorted(blocks, key=lambda b: int(b.lines[0])):
+        rows = np.searchsorted(lines, block.lines)
+        for index, one in enumerate(block.made.fields):
+            if one.column not in columns:
+                columns[one.column] = np.full(len(lines), np.nan)
+                present[one.column] = np.zeros(len(lines), np.bool_)
+            unit = units.setdefault(one.column, one.unit) if one.unit else ""
+            columns[one.column][rows] = block.values[:, index] * _converted(one.unit, unit)
+            present[one.column][rows] = True
+        for key, word in block.made.words:
+            column = words.setdefault(key, [None] * len(lines))
+            for row in rows.tolist():
+                column[row] = word
+    before = settings_in(line for at, line in early if at < lines[0])
+    settings: dict[str, Any] = {**beside(source.path), **before}
+    settings |= {f"units.{name}": unit for name, unit in units.items()}
+    lost: tuple[Reason, ...] = source.lost
+    return LogTable(
+        source.path,
+        form,
+        source.path.name,
+        columns,
+        present,
+        {key: tuple(column) for key, column in words.items()},
+        lines,
+        settings,
+        lost,
+    )
+
+
+def _converted(unit: str, wanted: str) -> float:
+    """The factor from one unit of time into another; 1 where they are none."""
+    if unit != wanted and unit in SECONDS and wanted in SECONDS:
+        return SECONDS[unit] / SECONDS[wanted]
+    return 1.0

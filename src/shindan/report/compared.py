@@ -1,0 +1,95 @@
+"""Runs side by side as a table, and their curves over what they spent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shindan.core.evidence.pairs import AXES, Comparison, Meeting, Pair, Quoted, Side
+from shindan.report.chart import Line
+from shindan.report.numbers import number
+from shindan.report.words import Words
+
+FACTS = ("parameters", "layers", "batch", "length", "rate", "schedule", "optimizer", "vocabulary",
+    "tokenizer", "bytes_per_token", "positions", "reduction", "padding", "smoothing", "data",
+    "seed")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """A table: the runs' names, and per row its name and a cell for each run."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def table(comparison: Comparison, say: Words) -> SideBySide:
+    """Every way to read the losses, what was spent, what differs, and where the runs meet."""
+    sides = comparison.sides
+    rows = [*_quoted(sides, say), *_spent(sides, say), *_facts(sides, say)]
+    for other, pair in enumerate(comparison.pairs, 1):
+        rows += _met(pair, other, len(sides), say)
+    letters = (f"{chr(ord('A') + i)}: {side.name}" for i, side in enumerate(sides))
+    return SideBySide(tuple(letters), tuple(rows))
+
+
+def lines(comparison: Comparison) -> tuple[Line, ...]:
+    """The curves, with dots where they are few."""
+    drawn = comparison.overlay
+    if drawn is None:
+        return ()
+    return tuple(Line(name, points, dots=len(points) < 60) for name, _, points in drawn.curves)
+
+
+def _quoted(sides: tuple[Side, ...], say: Words) -> Iterator[tuple[str, tuple[str, ...]]]:
+    told = tuple(_reading(s.quoted, say) if s.quoted else say("not_known") for s in sides)
+    yield say("compared_quoted"), told
+    seen = dict.fromkeys((q.over, q.of) for s in sides for q in s.readings)
+    for over, of in seen:
+        values = [s.read(over, of) for s in sides]
+        if sum(v is not None for v in values) > 1:
+            name = say(f"reading_{over}", of=say(f"of_{of}"))
+            yield name, tuple(say("not_known") if v is None else f"{v:.5g}" for v in values)
+
+
+def _reading(quoted: Quoted, say: Words) -> str:
+    over = say(f"reading_{quoted.over}", of=say(f"of_{quoted.of}"))
+    return say("measured", name=f"{quoted.value:.5g}", value=over)
+
+
+def _spent(sides: tuple[Side, ...], say: Words) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for axis in AXES:
+        values = [side.facts.of(axis) for side in sides]
+        told = tuple(say("not_known") if v is None else _amount(v) for v in values)
+        yield say(f"spent_{axis}"), told
+
+
+def _facts(sides: tuple[Side, ...], say: Words) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name in FACTS:
+        values = [getattr(side.facts, name) for side in sides]
+        if any(v is not None for v in values):
+            told = (
+                say("not_known") if v is None else v if isinstance(v, str) else _amount(v)
+                for v in values
+            )
+            yield say(f"known_{name}"), tuple(told)
+
+
+def _met(pair: Pair, other: int, runs: int, say: Words) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The first run and this one at equal budgets; the cells of the others stay empty."""
+    unit = say("bits_per_byte" if pair.per_byte else "nats")
+    for met in pair.meetings:
+        cells = [""] * runs
+        cells[0], cells[other] = (
+            _level(met.a, met.at_a, met, say),
+            _level(met.b, met.at_b, met, say),
+        )
+        name = say("met_at", axis=say(f"spent_{met.axis}"), at=_amount(met.at), unit=unit)
+        yield name, tuple(cells)
+
+
+def _level(value: float, at: float, met: Meeting, say: Words) -> str:
+    near = abs(at - met.at) <= 1e-9 * met.at
+    return f"{value:.5g}" if near else say("measured_at", value=f"{value:.5g}", at=_amount(at))
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 and value < 1e15 else number(value)
