@@ -33,7 +33,11 @@ STORIES: dict[str, tuple[str, Verdict, set[str]]] = {
     "wt2_relu.log": ("NaN from the first row on", "sick", {"symptom/nan"}),
     "wt2_gru.log": ("breaks in epoch 4 and stays", "sick", {"symptom/loss-diverging"}),
     "trainer_state_a.json": ("trains well, every evaluation is NaN", "sick", {"symptom/nan"}),
-    "p8_3b.json": ("3.46875 in every row: ln 32 in bf16", "sick", {"symptom/loss-flat", "symptom/at-uniform-line"}),
+    "p8_3b.json": (
+        "3.46875 in every row: ln 32 in bf16",
+        "sick",
+        {"symptom/loss-flat", "symptom/at-uniform-line"},
+    ),
     "phase8/report.json": (
         "report 2: LR 0.05 logged, 0.005 used; controller pinned",
         "sick",

@@ -15,9 +15,7 @@ def ranked(found: Sequence[Diagnosed], checks: Mapping[str, Check]) -> tuple[Dia
     gone = {s for i in ids for s in checks[i].subsumes if s != i}
     symptoms = {f.id for f in found if f.kind == "symptom"}
     kept = [
-        replace(f, explains=tuple(s for s in checks[f.id].explains if s in symptoms))
-        for f in found
-        if f.id not in gone
+        replace(f, explains=_explains(f, checks[f.id], symptoms)) for f in found if f.id not in gone
     ]
     kept.sort(
         key=lambda f: (
@@ -30,3 +28,10 @@ def ranked(found: Sequence[Diagnosed], checks: Mapping[str, Check]) -> tuple[Dia
         )
     )
     return tuple(replace(f, rank=i) for i, f in enumerate(kept, 1))
+
+
+def _explains(found: Diagnosed, check: Check, symptoms: set[str]) -> tuple[str, ...]:
+    """The symptoms there that it may explain; what is merely worth knowing explains none."""
+    if found.severity == "info":
+        return ()
+    return tuple(s for s in check.explains if s in symptoms)

@@ -7,12 +7,12 @@ the loss no longer falls, and after 40 updates; below 100 updates it is minor. T
 
 from collections.abc import Iterator
 
-from shindan.core.check import Edit, check
+from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import Curve, DataLines, MicroStep
 from shindan.core.evidence.logs import LogProgress, LogRates
 from shindan.core.evidence.phases import AtLine, Course, Phases
 from shindan.core.example import Example
-from shindan.core.finding import Finding
+from shindan.core.finding import Finding, Severity
 from shindan.core.plateau import plateau, warming_up
 
 UPDATES = 40
@@ -40,6 +40,7 @@ LATE_PEAK = 0.75
             new="                (loss * 0).backward()",
         ),
     ),
+    log=Rewrite("controlled", 0, {"loss": (10.38, 10.375)}),
 )
 def CHECK(curve: Curve, lines: DataLines) -> Iterator[Finding]:
     """The last quarter of the run lies on the uniform line and is flat."""
@@ -65,7 +66,7 @@ def CHECK(curve: Curve, lines: DataLines) -> Iterator[Finding]:
 def from_log(course: Course, progress: LogProgress, rates: LogRates | None) -> Iterator[Finding]:
     """A log whose training loss ends in a plateau at ln V.
 
-    Minor where V is only guessed among well-known sizes.
+    Where V is only guessed among well-known sizes it may be chance: worth knowing.
     """
     if progress.updates < UPDATES or (rates is not None and rates.peak_at > LATE_PEAK):
         return
@@ -78,9 +79,15 @@ def from_log(course: Course, progress: LogProgress, rates: LogRates | None) -> I
                     "vocabulary": stand.vocabularies,
                     "updates": progress.updates,
                 },
-                severity=None if progress.updates >= SURE and stand.given else "minor",
+                severity=_of_log(stand, progress),
                 variant="log",
             )
+
+
+def _of_log(stand: AtLine, progress: LogProgress) -> Severity:
+    if not stand.given:
+        return "info"
+    return "major" if progress.updates >= SURE else "minor"
 
 
 def _run(losses: list[float], updates: int) -> Curve:
@@ -91,6 +98,7 @@ def _run(losses: list[float], updates: int) -> Curve:
 
 _LINES = DataLines(24, 3.178, 3.178, 3.02, 1.93, 60000)
 _FLAT = [3.18 + 0.01 * (-1) ** i for i in range(120)]
+
 
 def _log(updates: int, ends: bool = True, given: bool = True) -> tuple[Course, LogProgress]:
     stand = AtLine("loss", "step", "uniform", 10.373, 10.37, 1, updates, updates, (32000,), given,

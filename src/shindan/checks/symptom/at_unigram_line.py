@@ -108,6 +108,7 @@ def _use(spread: float) -> ContextUse:
 
 _LINES = DataLines(24, 3.178, 3.178, 3.05, 1.93, 60000)
 
+
 def _log(updates: int, ends: bool = True) -> tuple[Course, LogProgress]:
     stand = AtLine("loss", "step", "unigram", 4.2, 4.206, 300, updates, 99, ends=ends)
     progress = LogProgress("step", updates, 1, updates, 1, updates=updates)

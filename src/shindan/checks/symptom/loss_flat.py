@@ -18,6 +18,9 @@ from shindan.core.finding import Finding
 
 AMPLE = 100
 NONE = 0.05
+SCRATCH = 4.0
+"""Nats below which a training has begun with knowledge: a uniform guess over the characters of a
+text is ln 65 = 4.2, over any vocabulary of words more. Fine-tuning may well move little."""
 CONSTANT = 10
 """Rows of a log with the very same loss from which that is told, and thrice as many that convict:
 a loss shown with two figures may stand still for a few rows."""
@@ -65,7 +68,7 @@ def CHECK(
             "low": trend.whole.low,
             "high": trend.whole.high,
         },
-        severity=None if lines is not None else "minor",
+        severity=None if lines is not None else "minor" if trend.start >= SCRATCH else "info",
     )
 
 

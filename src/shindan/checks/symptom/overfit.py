@@ -20,6 +20,7 @@ from shindan.core.finding import Finding
 MARGIN = 0.1
 SHARE = 0.2
 GRAVE = 0.5
+"""Share of what validation had gained that is lost again (else it must end above the start)."""
 
 
 @check(
@@ -46,6 +47,7 @@ def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
         return
     if gained < MARGIN and not (progress is not None and rise.train_at_best <= trend.first):
         return
+    grave = risen > GRAVE * gained if gained >= MARGIN else rise.last > trend.start + MARGIN
     yield Finding(
         measured={
             "best": rise.best,
@@ -54,7 +56,7 @@ def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
             "rise": risen,
             "train_fall": fallen,
         },
-        severity="major" if risen > GRAVE * (gained if gained >= MARGIN else rise.best) else None,
+        severity="major" if grave else None,
         variant="log" if progress is not None else "",
     )
 

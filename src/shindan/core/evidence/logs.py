@@ -260,7 +260,17 @@ class LogCurve(Evidence):
 
 
 READ = frozenset(
-    (LogColumns, LogProgress, LogFinite, LogRates, LogClip, LogScale, LogController, LossTrend,
-     Window, Course)
+    (
+        LogColumns,
+        LogProgress,
+        LogFinite,
+        LogRates,
+        LogClip,
+        LogScale,
+        LogController,
+        LossTrend,
+        Window,
+        Course,
+    )
 )
 """Evidence that a log gives: a check none of whose judges does with it asks for a run."""
