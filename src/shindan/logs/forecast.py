@@ -125,7 +125,7 @@ def _speeding(u: Array, v: Array) -> bool:
     if min(half.sum(), (~half).sum()) < FEWEST // 2:
         return False
     (first, wide), (second, narrow) = ((slope(u[h], v[h]), np.ptp(u[h])) for h in (~half, half))
-    return second.high / narrow < first.low / wide
+    return bool(second.high / narrow < first.low / wide)
 
 
 def _too_far(found: Phases, past: "Past", ahead: float) -> Reason | None:
