@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
+from shindan.core.evidence.phases import Forecast
 from shindan.logs.course import SERIES
 from shindan.logs.forecast import forecast
 from shindan.logs.judged import judged, points
 from shindan.logs.phases import log_time, phases
 from shindan.logs.reading import read
+from shindan.logs.trends import Array
 
+Case = tuple[str, Forecast, float, bool]
 CUTS = (0.6, 0.8, 1.0)
 
 
@@ -41,7 +44,7 @@ def main() -> None:
           f"median width {np.median(widths):.1%} of the loss")  # fmt: skip
 
 
-def cases(paths: list[Path]) -> Iterator[tuple[str, "object", float, bool]]:
+def cases(paths: list[Path]) -> Iterator[Case]:
     """Name, forecast, truth, and whether the learning rate fell by half in the hidden part."""
     for path in paths:
         for table in read(path):
@@ -57,7 +60,7 @@ def cases(paths: list[Path]) -> Iterator[tuple[str, "object", float, bool]]:
                         yield from case(f"{table.name} {role} {cut:.0%}", x[:n], y[:n], x_lr, lr)
 
 
-def case(name, x, y, x_lr, lr):  # type: ignore[no-untyped-def]
+def case(name: str, x: Array, y: Array, x_lr: Array, lr: Array) -> Iterator[Case]:
     """The last third of the steps hidden."""
     last = x[0] + (x[-1] - x[0]) * 2 / 3
     past = x <= last

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from shindan.core.evidence.phases import Answer, Forecast, Phases, Reach
 from shindan.core.reason import Reason
 from shindan.logs.cuts import equal_and_ratio
-from shindan.logs.phases import FEWEST, log_time
+from shindan.logs.phases import FEWEST, in_order, log_time
 from shindan.logs.trends import slope
 
 Array = NDArray[np.float64]
@@ -92,9 +92,7 @@ def reach(found: Phases, x: Array, y: Array, target: float, lr: Array | None = N
 
 def _past(found: Phases, x: Array, y: Array, lr: Array | None) -> tuple["Past", Reason | None]:
     """The last phase, in blocks, and why no forecast is to be made from it."""
-    finite = np.isfinite(y) & np.isfinite(x)
-    order = np.argsort(x[finite], kind="stable")
-    x, v = x[finite][order], y[finite][order]
+    x, v = in_order(x, y)
     u, since = log_time(x), int(np.searchsorted(x, found.phases[-1].first))
     shift = math.exp(u[-1]) - float(x[-1])
     now = float(x[-1])
