@@ -103,9 +103,9 @@ def _report(
 def _side_by_side(comparison: Comparison, say: Words) -> Iterable[RenderableType]:
     made = compared.table(comparison, say)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("", style="dim")
+    table.add_column("", style="dim", overflow="fold")
     for name in made.names:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name, cells in made.rows:
         table.add_row(name, *cells)
     yield _heading(say("section_compared"))
