@@ -17,7 +17,8 @@ NUMBERS: Mapping[str, tuple[str, ...]] = {
         r"accumulation_steps", r"update_freq"),
     "devices": (r"world_size", r"n_gpus?", r"num_(?:gpus|devices|processes)", r"ddp_world_size"),
     "sequence_length": (r"block_size", r"seq_len(?:gth)?", r"max_seq_len(?:gth)?", r"max_length",
-        r"context_length", r"n_ctx", r"bptt", r"n_seq", r"sequence_length", r"seq_length"),
+        r"context_length", r"n_ctx", r"bptt", r"n_seq", r"sequence_length",
+        r"seq_length", r"length"),
     "learning_rate": (r"learning_rate", r"lr", r"max_lr", r"initial_lr", r"peak_lr"),
     "parameters": (r"n_params", r"num_params", r"parameters", r"num_parameters", r"n_parameters",
         r"total_params"),
@@ -114,6 +115,9 @@ def known(table: LogTable, said: Given) -> dict[str, float | str]:
                 found[key] = number
         elif isinstance(value, str) and (key not in CHOICES or value in CHOICES[key]):
             found[key] = value
+    recipe = table.settings.get("recipe")
+    if isinstance(recipe, str):
+        found.setdefault("command", f"shindan train {recipe}")
     if "batch_size" not in said and found.get("batch_size") is not None:
         parts = [float(found[k]) for k in ("batch_size", "accumulation", "devices") if found.get(k)]
         whole = 1.0

@@ -11,6 +11,7 @@ import numpy as np
 
 from shindan.core.errors import ShindanError
 from shindan.logs.formats import Claim, Format, formats
+from shindan.logs.parted import parted
 from shindan.logs.source import Source
 from shindan.logs.table import LogTable
 
@@ -59,7 +60,7 @@ def _file(source: Source) -> list[LogTable]:
     for _, form in claimed(source):
         tables = [table for table in form.read([source]) if len(table) or table.settings]
         if tables:
-            return _training(tables) or tables
+            return [parted(table) for table in _training(tables) or tables]
     return []
 
 

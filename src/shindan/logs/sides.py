@@ -18,6 +18,7 @@ from shindan.logs.table import Numbers
 Rows = NDArray[np.int64]
 Of = Literal["training", "validation"]
 ROLES: Mapping[Of, str] = {"training": "loss", "validation": "validation"}
+NEAR = 1e-3
 LAST = 0.05
 """The loss of a step is the mean over this last share of its log: one step is noise."""
 
@@ -29,6 +30,20 @@ class Run:
     side: Side
     curves: Mapping[Of, Numbers]
     at: Mapping[Axis, Numbers]
+    rates: Numbers | None = None
+    """Learning rates as used where that is logged (rows,)."""
+
+    def rate_left(self, axis: Axis, at: float) -> float | None:
+        """The learning rate there, as a share of the largest one of the log."""
+        if self.rates is None or axis not in self.at:
+            return None
+        rows = np.isfinite(self.rates) & np.isfinite(self.at[axis])
+        there = rows & (self.at[axis] <= at * (1 + NEAR))
+        peak = float(self.rates[rows].max()) if rows.any() else 0.0
+        if not there.any() or peak <= 0 or rows.sum() < 2:
+            return None
+        last = np.flatnonzero(there)[np.argmax(self.at[axis][there])]
+        return float(self.rates[last]) / peak
 
     def points(self, of: Of, axis: Axis) -> tuple[Numbers, Numbers]:
         """Positions (n,) and values (n,) of the rows that have both, in order of the position."""
@@ -52,7 +67,9 @@ def run(log: Judged, name: str, said: Given) -> Run:
             curves[of] = _in_nats(kept, str(found.get("unit", "nats")))
     readings = tuple(_readings(log, curves, at, found))
     told = replace(facts(found), spent=tuple(spent(log, found, at).items()))
-    return Run(Side(name, told, _quoted(log, readings, found), readings), curves, at)
+    rates = log.roles.get(log.table, "used_lr")
+    rates = log.roles.get(log.table, "lr") if rates is None else rates
+    return Run(Side(name, told, _quoted(log, readings, found), readings), curves, at, rates)
 
 
 def _in_nats(values: Numbers, unit: str) -> Numbers:

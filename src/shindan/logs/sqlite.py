@@ -31,5 +31,5 @@ def has(source: Source, **tables: set[str]) -> bool:
                 columns <= {row[1] for row in db.execute(f'PRAGMA table_info("{name}")')}
                 for name, columns in tables.items()
             )
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):  # names of columns pass by the text factory
         return False

@@ -78,17 +78,17 @@ def _met(pair: Pair, other: int, runs: int, say: Words) -> Iterator[tuple[str, t
     unit = say("bits_per_byte" if pair.per_byte else "nats")
     for met in pair.meetings:
         cells = [""] * runs
-        cells[0], cells[other] = (
-            _level(met.a, met.at_a, met, say),
-            _level(met.b, met.at_b, met, say),
-        )
+        cells[0] = _level(met.a, met.at_a, met.rate_a, met, say)
+        cells[other] = _level(met.b, met.at_b, met.rate_b, met, say)
         name = say("met_at", axis=say(f"spent_{met.axis}"), at=_amount(met.at), unit=unit)
         yield name, tuple(cells)
 
 
-def _level(value: float, at: float, met: Meeting, say: Words) -> str:
+def _level(value: float, at: float, rate: float | None, met: Meeting, say: Words) -> str:
+    """The level; where it was measured elsewhere, and what was left of the learning rate."""
     near = abs(at - met.at) <= 1e-9 * met.at
-    return f"{value:.5g}" if near else say("measured_at", value=f"{value:.5g}", at=_amount(at))
+    told = f"{value:.5g}" if near else say("measured_at", value=f"{value:.5g}", at=_amount(at))
+    return say("rate_left", value=told, left=f"{rate:.0%}") if met.schedules_differ else told
 
 
 def _amount(value: float) -> str:
