@@ -1,24 +1,37 @@
 """How fast the context-vector model of report 4 learns on a GPU, and whether what is fast is right.
 
     python benchmarks/context_vector.py --speed      # < 90 s on one GPU
+    python benchmarks/context_vector.py --page OUT   # tables and curves beside settle.py's
 
 Its 64 positions come one after another, in kernels that take longer to start than to run. Measured
 are whole updates (forward, backward, clipping, AdamW) on random words: plain, with the positions
 in CUDA graphs, and with the step of one position compiled besides, which is what ``compile=true``
-does. The last two are first compared with the plain one, in fp32 and without dropout.
+does. The last two are first compared with the plain one, in fp32 and without dropout. --page tells
+what needs no training: the signal by layer, and what frequencies alone reach.
 """
 
 import argparse
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from settling import curves, fading, frequencies, report_4
+from settling.pages import put
+
 from shindan.reference.data.collate import next_tokens
 from shindan.reference.models.context_vector import ContextVectorConfig, ContextVectorLM
+from shindan.reference.recipes import context_vector
 from shindan.reference.recipes.context_vector import KnownWordsObjective
+from shindan.reference.train.ranks import Ranks
+from shindan.reference.train.resolve import from_words, given
 from shindan.reference.train.task import Batch
 
 SIX = ContextVectorConfig(residual=True, init="scaled")
@@ -51,12 +64,18 @@ VARIANTS = (
 def main() -> None:
     """Print the differences, then updates per second."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--speed", action="store_true", required=True)
+    asked_for = parser.add_mutually_exclusive_group(required=True)
+    asked_for.add_argument("--speed", action="store_true")
+    asked_for.add_argument("--page", type=Path, metavar="OUT", help="folder of settle.py's runs")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[2048, 512])
     parser.add_argument("--length", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=85, help="measure no more after")
     asked = parser.parse_args()
+    if asked.page:
+        pages(asked.page, asked.data.absolute())
+        return
     until = time.monotonic() + asked.seconds
     device = "cuda" if torch.cuda.is_available() else "cpu"
     print(f"{torch.__version__}, {torch.cuda.get_device_name() if device == 'cuda' else device}")
@@ -70,6 +89,33 @@ def main() -> None:
             break
         told = measured(SIZES[size], variant, random_words(rows, asked.length, device))
         print(f"{size:7} {rows:5} rows, {variant.name:24} {variant.precision}: {told}", flush=True)
+
+
+def pages(out: Path, data: Path) -> None:
+    """What stands beside the tables of docs/findings/report-4.md."""
+    place = Path(__file__).parent.parent / "docs/findings"
+    page = place / "report-4.md"
+    put(page, "signal by layer", fading.table())
+    known = frequencies_of(data)
+    put(page, "frequencies", frequencies.table(known))
+    lines = {"unigram": known.training, "bigram": known.training - known.unigram + known.bigram}
+    for size, names in report_4.DRAWN.items():
+        folder, drawn = out / f"report_4:{size}", place / f"report-4-{size}-curves.svg"
+        if not folder.is_dir():
+            continue
+        curves.draw(report_4.PLAN, folder, names, lines, drawn)
+        put(page, f"{size} curves", f"![training loss, {size}]({drawn.name})")
+
+
+def frequencies_of(data: Path) -> frequencies.Lines:
+    """Of the protocol at its own size."""
+    words = [word.format(data=data) for word in report_4.TEXT]
+    with tempfile.TemporaryDirectory() as folder:
+        told = given({"output_dir": folder}, "here"), from_words(words)
+        layers = [[each for each in layer if each.key != "size"] for layer in told]
+        settings = context_vector.RECIPE.resolve("six", *layers).settings
+        context_vector.task(settings, Path(folder), Ranks(0, 1, torch.device("cpu")))
+        return frequencies.lines_of(settings, Path(folder))
 
 
 def plan(sizes: list[str], batch_sizes: list[int]) -> Iterator[tuple[str, int, Variant]]:

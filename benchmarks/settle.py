@@ -44,11 +44,12 @@ def main() -> None:
     if not asked.page:
         made = [work(plan, size, name, asked) for name, size, plan in chosen]
         needed = [job for first, _ in made for job in first]
-        slots.prepare(needed)
-        slots.run(needed)
-        slots.prepare([job for _, rest in made for job in rest])
-        turns = zip_longest(*(rest for _, rest in made))
-        slots.run(job for turn in turns for job in turn if job is not None)
+        free = [rest for first, rest in made if not first]
+        slots.prepare([*needed, *in_turns(free)])
+        slots.run([*needed, *in_turns(free)])
+        waiting = in_turns([rest for first, rest in made if first])
+        slots.prepare(waiting)
+        slots.run(waiting)
     for name, size, plan in chosen:
         seeds = asked.seeds or plan.sizes[size].seeds
         folder = asked.out / f"{name}:{size}"
@@ -70,6 +71,11 @@ def told(plan: Plan, name: str, folder: Path, seeds: Sequence[int], docs: Path |
         means(plan, title, folder, seeds, docs)
     elif plan.beside:
         print(f"\n{summary(plan, folder, seeds)}")
+
+
+def in_turns(plans: Sequence[Sequence[Job]]) -> list[Job]:
+    """The first of each, the second of each, …"""
+    return [job for turn in zip_longest(*plans) for job in turn if job is not None]
 
 
 def named(word: str) -> tuple[str, str, Plan]:

@@ -1,5 +1,6 @@
 """What frequencies alone reach by the protocol of report 4, and when a run does better."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shindan.reference.data import tokenizers
-from shindan.reference.recipes.context_vector import batch, windows
-from shindan.reference.recipes.text import training_and_validation
-from shindan.reference.recipes.use import opened
+from shindan.reference.recipes.context_vector import ContextVectorSettings, batch, windows
+from shindan.reference.recipes.text import kept_tokenizer, training_and_validation
 from shindan.reference.train.metrics import Line
 from shindan.reference.train.task import IGNORE, Batch
 
@@ -42,15 +42,15 @@ class Lines(NamedTuple):
         return self.training - SHARE * (self.unigram - self.bigram)
 
 
-def lines_of(folder: Path) -> Lines:
-    """The lines of a run's data."""
-    run = opened(folder)
-    special = tokenizers.specials(run.tokenizer)
+def lines_of(settings: ContextVectorSettings, folder: Path) -> Lines:
+    """The lines of the data that a run has in its folder."""
+    tokenizer = kept_tokenizer(folder)
+    special = tokenizers.specials(tokenizer)
     learnt, asked = (
-        pairs(batch(windows(run.settings, part, special), special["pad"]))
-        for part in training_and_validation(run.settings, folder, run.tokenizer)
+        pairs(batch(windows(settings, part, special), special["pad"]))
+        for part in training_and_validation(settings, folder, tokenizer)
     )
-    return lines(learnt, asked, tokenizers.vocabulary_size(run.tokenizer))
+    return lines(learnt, asked, tokenizers.vocabulary_size(tokenizer))
 
 
 def pairs(seen: Batch) -> Pairs:
@@ -88,3 +88,15 @@ def plateau(told: Sequence[Line], line: float) -> int:
         if update >= UPDATES and sum(recent) / len(recent) < line:
             return update
     return losses[-1][0] if losses else 0
+
+
+def table(known: Lines) -> str:
+    """What frequencies alone reach, as rows of Markdown."""
+    rows = [
+        "| answering by | loss on validation | perplexity | accuracy % |",
+        "|---|---|---|---|",
+        f"| the share of each word | {known.unigram:.3f} | {math.exp(known.unigram):.2f} "
+        f"| {100 * known.commonest:.2f} |",
+        f"| the word before | {known.bigram:.3f} | {math.exp(known.bigram):.2f} | – |",
+    ]
+    return "\n".join(rows)

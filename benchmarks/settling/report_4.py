@@ -9,6 +9,7 @@ from pathlib import Path
 
 from settling.frequencies import Lines, lines_of, plateau
 from settling.plan import Plan, Size, Words
+from shindan.reference.recipes.use import opened
 from shindan.reference.train.metrics import read
 
 REPORTED, CURED = "context-vector-as-reported", ["model.residual=true", "model.init=scaled"]
@@ -54,6 +55,13 @@ REAL: dict[str, Words] = {
     "6 layers, 512 rows, both": [*NARROW, *CURED],
 }
 
+DRAWN = {
+    "cpu": ("2 layers", "4 layers", "6 layers", "12 layers", "12 layers, residual",
+            "12 layers, scaled init", "12 layers, both", "6 layers, both"),
+    "gpu": tuple(REAL),
+}  # fmt: skip
+"""Arms whose curves the page shows."""
+
 AGAINST = {
     "6 layers, both": "12 layers, both",
     **{name: "4 layers" for name in SMALL if name.startswith("4 layers,")},
@@ -95,7 +103,7 @@ LINES: dict[Path, Lines] = {}
 def known(folder: Path) -> Lines:
     """The lines of the run's data."""
     if folder.parent not in LINES:
-        LINES[folder.parent] = lines_of(folder)
+        LINES[folder.parent] = lines_of(opened(folder).settings, folder)
     return LINES[folder.parent]
 
 

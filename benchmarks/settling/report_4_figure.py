@@ -91,5 +91,14 @@ PLAN = Plan(
     measure=measure,
     against={name: next(iter(SEARCH)) for name in list(SEARCH)[1:]},
     apart=frozenset(list(SEARCH)[:1]),
+    beside=(
+        "perplexity by batches",
+        "perplexity without UNK",
+        "accuracy",
+        "test perplexity",
+        "test perplexity by batches",
+        "test perplexity without UNK",
+        "test accuracy",
+    ),
     once=["model.hidden=8", "model.layers=1"],
 )

@@ -118,7 +118,9 @@ class Slots:
             job.folder.mkdir(parents=True)
             for pattern in PREPARED:
                 for file in made.glob(pattern):
-                    os.link(file, job.folder / file.name)
+                    # A run may write its tokenizer again, and would write it for all.
+                    put = os.link if file.suffix == ".tokens" else shutil.copyfile
+                    put(file, job.folder / file.name)
 
     def prepare(self, todo: Sequence[Job]) -> None:
         """Make what many runs would make alike: one run of one update for each kind of text."""

@@ -1,7 +1,7 @@
 """Paired differences with their intervals, as numbers and as rows of a table."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -68,7 +68,7 @@ def markdown(plan: Plan, found: Sequence[Effect], measured: str, digits: int = 3
     ]
     for each in found:
         finite = [v for v in each.values.values() if math.isfinite(v)]
-        mean = f"{fmean(finite):.{digits}f}" if finite else "not finite"
+        mean = mean_of(each.values.values(), digits)
         spread = f"{stdev(finite):.{digits}f}" if len(finite) > 1 else "–"
         gap = "–" if each.difference is None else f"{each.difference:+.{digits}f}"
         if each.low is None or each.high is None:
@@ -80,6 +80,14 @@ def markdown(plan: Plan, found: Sequence[Effect], measured: str, digits: int = 3
         name = each.arm if other is None else f"{each.arm} (against: {other})"
         rows.append(f"| {name} | {len(each.values)} | {mean} | {spread} | {gap} | {span} |")
     return "\n".join(rows)
+
+
+def mean_of(values: Collection[float], digits: int) -> str:
+    """Of those that are finite; a dash where there are none at all."""
+    finite = [value for value in values if math.isfinite(value)]
+    if finite:
+        return f"{fmean(finite):.{digits}f}"
+    return "not finite" if values else "–"
 
 
 def noise(found: Sequence[Effect], digits: int = 3) -> str:
@@ -104,7 +112,7 @@ def summary(plan: Plan, folder: Path, seeds: Sequence[int], digits: int = 3) -> 
     rows = [f"| arm | {' | '.join(plan.beside)} |", "|---" * (1 + len(plan.beside)) + "|"]
     for arm in plan.arms:
         columns = [values(folder, arm, seeds, measured).values() for measured in plan.beside]
-        if all(columns):
-            cells = [f"{fmean(column):.{digits}f}" for column in columns]
+        if any(columns):
+            cells = [mean_of(column, digits) for column in columns]
             rows.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(rows)

@@ -17,6 +17,7 @@ from shindan.reference.recipes.causal_mix_as_reported import (
 )
 from shindan.reference.train import metrics
 from shindan.reference.train.controller import CITIES, WINDOW, PathController
+from shindan.reference.train.errors import TrainError
 from shindan.reference.train.loop import train
 from shindan.reference.train.ranks import joined
 from shindan.reference.train.resolve import from_words
@@ -104,6 +105,18 @@ def test_a_stopped_run_goes_on_as_it_would_have(tmp_path: Path) -> None:
     run(tmp_path / "b", "causal-mix-as-reported", *said[:2], "max_updates=8", "evaluate_every=4")
     again = run(tmp_path / "b", "causal-mix-as-reported", *said, "resume=true")
     assert again == whole
+
+
+def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    run(tmp_path / "a", "causal-mix", *RIGHT)
+    begin = f"begin_from={tmp_path / 'a'}"
+    told = run(tmp_path / "b", "causal-mix-as-reported", begin)
+    before = metrics.read(tmp_path / "a")[-1]
+    assert told[0]["loss"] == pytest.approx(before["loss"], rel=1e-6)
+    assert told[0]["displacement"] == 0
+    for number, other in enumerate(("model.hidden=32", "vocabulary=390")):
+        with pytest.raises(TrainError, match="is of another model or tokenizer"):
+            run(tmp_path / str(number), "causal-mix-as-reported", begin, other)
 
 
 class Poisoned(nn.Module):

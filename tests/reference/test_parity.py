@@ -156,7 +156,7 @@ def test_attention_probabilities_can_be_had_from_the_projections(masked: bool) -
         q, k, _ = ours.projections(n, states[n])
         scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
         visible = ours.visible(mask)
-        if visible is not None:
+        if isinstance(visible, torch.Tensor):
             scores = scores.masked_fill(~visible, -torch.inf)
         assert_close(scores.softmax(-1), probabilities, f"attention of layer {n}")
 

@@ -39,6 +39,8 @@ class _Start:
     dirty: bool = False
     carried: bool = False
     fed: bool = False
+    spoilt: bool = False
+    """Whether what it left is not finite: a loop that looks clears it and skips the update."""
     held: Tensor | None = None
 
 
@@ -99,6 +101,8 @@ class ZeroingProbe(Probe):
             start = window.starts[-1]
             before, start.held = start.held, None
             after = window.after
+            if after is not None:
+                self._post(~after.isfinite().all(), start, "spoilt")
             if before is not None and after is not None and before.shape == after.shape:
                 self._post((before != after).any(), start, "fed")
 
@@ -198,10 +202,15 @@ def _row(watched: _Watched) -> ZeroingRow:
         multi=len(multi),
         wiped=sum(w.last_only and not any(s.dirty for s in w.starts) for w in multi),
         gathered=sum(all(s.dirty for s in w.starts[1:]) for w in multi),
-        per_update=round(statistics.median(len(w.starts) for w in windows)),
+        per_update=round(statistics.median(len(_kept(w)) for w in windows)),
         step=watched.step,
         zero=watched.zero,
     )
+
+
+def _kept(window: _Window) -> list[_Start]:
+    """Without calls whose gradients were not finite: they belong to updates that were skipped."""
+    return [start for start in window.starts if not start.spoilt]
 
 
 def _is_uncleared(window: _Window) -> bool:
@@ -212,6 +221,7 @@ def _is_uncleared(window: _Window) -> bool:
 
 def _is_accumulation(window: _Window) -> bool:
     """Several calls from one line, and nothing (such as a sharpness-aware step) in between."""
-    lines = {s.line for s in window.starts}
-    versions = {s.version for s in window.starts}
-    return len(window.starts) > 1 and len(lines) == 1 and len(versions) == 1
+    kept = _kept(window)
+    lines = {s.line for s in kept}
+    versions = {s.version for s in kept}
+    return len(kept) > 1 and len(lines) == 1 and len(versions) == 1

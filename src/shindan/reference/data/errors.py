@@ -66,6 +66,11 @@ SENTENCES = {
         "no line of {source} has an id that matches {pattern}",
         "{source} には {pattern} に合う ID を持つ行がありません",
     ),
+    "no-seconds": (
+        "{source} tells no times that are known here; train without them: model.time=off",
+        "{source} には読み取れる時刻がありません。時刻なしで学習するには model.time=off を"
+        "指定してください",
+    ),
 }
 """Key: English, Japanese."""
 

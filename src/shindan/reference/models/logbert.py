@@ -81,17 +81,18 @@ class LogBert(nn.Module):
         return (hidden[:, 0] - self.centre).square().sum(-1)
 
     @torch.no_grad()
-    def recentre(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
-        """Put the centre at the mean state of [DIST] over ``batches`` of (ids, mask).
+    def recentre(self, batches: Iterable[tuple[Tensor | None, ...]]) -> None:
+        """Put the centre at the mean state of [DIST] over ``batches`` of what ``encode`` takes.
 
         The batches are to be of training data alone. The mean is taken without dropout, in
         double precision, every session counting once; the model's mode is as before afterwards.
         """
         was_training, total, sessions = self.training, torch.zeros_like(self.centre).double(), 0
         self.eval()
-        for ids, mask in batches:
-            total += self.encode(ids, mask)[:, 0].double().sum(0)
-            sessions += len(ids)
+        for batch in batches:
+            states = self.encode(*batch)[:, 0]  # type: ignore[arg-type]
+            total += states.double().sum(0)
+            sessions += len(states)
         self.train(was_training)
         if not sessions:
             raise ValueError("no session to take the centre of")

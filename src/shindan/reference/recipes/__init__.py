@@ -18,6 +18,7 @@ NAMES = (
     "context-vector-as-reported",
     "distill-bert",
     "distill-bert-as-reported",
+    "logbert-as-reported",
 )
 
 

@@ -22,9 +22,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from shindan.reference.data.tokenizers import fingerprint
 from shindan.reference.recipes import causal_mix
 from shindan.reference.recipes.recipe import TINY, Recipe, Said
+from shindan.reference.recipes.text import kept_tokenizer
+from shindan.reference.train import checkpoint
 from shindan.reference.train.controller import CITIES, PathController
+from shindan.reference.train.errors import TrainError
 from shindan.reference.train.loop import Loop
 from shindan.reference.train.metrics import Line
 from shindan.reference.train.ranks import Ranks, whole
@@ -50,6 +54,8 @@ class ReportedSettings(causal_mix.CausalSettings):
     """The limits of ``controller=tsp`` are coefficients of variation, the same for every batch."""
     logs_schedule: bool = True
     """Log the schedule's rate in place of the optimizer's, and the norm before clipping twice."""
+    begin_from: Path | None = None
+    """A run whose weights this one begins with: the report's log does not begin with the run."""
 
 
 class ReportedController(PathController):
@@ -64,6 +70,8 @@ class ReportedLoop(Loop):
     settings: ReportedSettings
 
     def __init__(self, task: Task, settings: ReportedSettings, ranks: Ranks, folder: Path) -> None:
+        if settings.begin_from is not None:
+            take_weights(task.model, settings.begin_from, folder)
         began = [p.detach().clone() for p in task.objective.parameters() if p.requires_grad]
         super().__init__(task, settings, ranks, folder)
         self.began = [weights.to(ranks.device) for weights in began]
@@ -138,6 +146,17 @@ class ReportedLoop(Loop):
         return float(nn.utils.get_total_norm([whole(p) - w for p, w in pairs]))
 
 
+def take_weights(model: nn.Module, other: Path, folder: Path) -> None:
+    """The weights of another run, of the same model and tokenizer. Raises TrainError."""
+    theirs, ours = (fingerprint(kept_tokenizer(run)) for run in (other, folder))
+    if theirs != ours:
+        raise TrainError("begin-other", path=other)
+    try:
+        model.load_state_dict(checkpoint.read(other / checkpoint.MODEL))
+    except RuntimeError as error:
+        raise TrainError("begin-other", path=other) from error
+
+
 MIX = {"embedded-code": 0.34, "embedded": 0.33, "embedded-japanese": 0.33}
 REPORTED: dict[str, object] = {
     "batch_size": 1, "accumulation": 16, "learning_rate": 0.05, "precision": "bf16", "log_every": 1,
@@ -167,7 +186,7 @@ RECIPE = Recipe(
             "一様分布の水準から動かない：62 回の更新後も損失 7.31",
         ),
         "small": Said(
-            "validation loss 8.17 after 1,000 updates, from 8.32; the right recipe: 4.78 (one seed)",
+            "validation loss 8.17 after 1,000 updates, from 8.32; done right: 4.78 (one seed)",
             "1,000 回の更新で検証損失 8.32 → 8.17。正しいレシピでは 4.78（シード1個）",
         ),
         "phase8": Said(

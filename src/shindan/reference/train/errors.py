@@ -91,6 +91,11 @@ SENTENCES = {
         "{path} cannot be used: {error}",
         "{path} は使えません：{error}",
     ),
+    "begin-other": (
+        "the run in {path} is of another model or tokenizer, so this one cannot begin with its "
+        "weights",
+        "{path} はモデルかトークナイザーが異なるため、その重みから学習を始められません",
+    ),
     "resume-other": (
         "the run began with {key} {old}, and is now to go on with {new}; settings of a resumed run "
         "stay as they were",

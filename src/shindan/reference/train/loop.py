@@ -106,12 +106,7 @@ class Loop:
         )
         # The only wait for the device: it then steps while the next update is being prepared.
         grad_norm, *told = torch.stack([norm.float(), *sums.values()]).tolist()
-        refused = not math.isfinite(grad_norm)
-        if not refused:
-            limit = self.clip_at()
-            if limit:
-                nn.utils.clip_grads_with_norm_(self.parameters, limit, norm)
-            self.scaler.step(self.optimizer)
+        refused = not self.step(norm, grad_norm)
         self.scaler.update()
         self.optimizer.zero_grad()
         self.done += 1
@@ -126,6 +121,16 @@ class Loop:
         if self.controller is not None:
             line["city"] = self.controller.city.name
         return line
+
+    def step(self, norm: Tensor, grad_norm: float) -> bool:
+        """Clip and step, unless the gradient is not finite: clipping would spread what is wrong."""
+        if not math.isfinite(grad_norm):
+            return False
+        limit = self.clip_at()
+        if limit:
+            nn.utils.clip_grads_with_norm_(self.parameters, limit, norm)
+        self.scaler.step(self.optimizer)
+        return True
 
     def set_rate(self) -> float:
         """The schedule's rate, scaled by the controller; the optimizer's own value comes back."""
