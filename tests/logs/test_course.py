@@ -10,10 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from shindan.cli.main import main
+from shindan.cli.tokens import lines_of
+from shindan.core.errors import ShindanError
 from shindan.core.evidence.phases import Course, Window
 from shindan.core.text import LANGUAGES
 from shindan.diagnose.logs import examine
 from shindan.logs.course import Wanted
+from shindan.reference.data.tokenizers import train_words
 
 from .curves import FIGURES, Array, noise, steps
 
@@ -92,3 +95,28 @@ def test_a_log_at_the_unigram_line(tmp_path: Path) -> None:
     assert found["symptom/at-unigram-line"] == "major"
     found = {f.id: f.severity for f in examine([log], {}).document.findings}
     assert "symptom/at-unigram-line" not in found
+
+
+def test_the_unigram_line_of_a_text(tmp_path: Path) -> None:
+    curve = 7.3 + 3.5 * np.exp(-steps(3000) / 60) + noise(3000, 0.0, 0.03, 0)
+    log, counts, out = (tmp_path / name for name in ("commas.csv", "counts.json", "read.json"))
+    written(log, curve)
+    counts.write_text(json.dumps([100] * 1480 + [0] * 30000))  # 1,480 equal ones: ln 1480 = 7.3
+    args = ["read", str(log), "--data", str(counts), "--json", str(out), "--quiet"]
+    assert CliRunner().invoke(main, args).exit_code == 0
+    found = {f["id"]: f for f in json.loads(out.read_text(encoding="utf-8"))["findings"]}
+    assert found["symptom/at-unigram-line"]["measured"]["unigram"] == pytest.approx(7.3, abs=0.01)
+
+
+def test_text_with_a_tokenizer(tmp_path: Path) -> None:
+    text, words = tmp_path / "text.txt", tmp_path / "tokenizer"
+    text.write_text("a b a c\n" * 500)
+    train_words(["a b a c"], 3).save(str(words.with_suffix(".json")))
+    size, entropy = lines_of(text, words.with_suffix(".json"), None)
+    assert size >= 3
+    assert entropy == pytest.approx(1.04, abs=0.01)  # 1/2, 1/4, 1/4
+    with pytest.raises(ShindanError):
+        lines_of(text, None, None)
+    text.with_suffix(".json").write_text("[1, -2]")
+    with pytest.raises(ShindanError):
+        lines_of(text.with_suffix(".json"), None, None)
