@@ -85,6 +85,28 @@ def test_report_0_a_lower_loss_and_a_worse_model() -> None:
     assert hf.read("run", "training") == 5.758
 
 
+def test_report_0_with_nothing_but_the_mean_of_the_run(tmp_path: Path) -> None:
+    """As a console shows it: {'train_runtime': ..., 'train_loss': 5.758, 'epoch': 3.0}."""
+    state = {"epoch": 3.0, "global_step": 18750, "max_steps": 18750}
+    last = {"epoch": 3.0, "step": 18750, "train_loss": 5.758}
+    path = tmp_path / "trainer_state.json"
+    path.write_text(json.dumps({**state, "log_history": [last]}, indent=1))
+    found = compare([logged("report0_own"), path]).document.findings
+    (said,) = (f for f in found if f.id == "comparison/losses-differ-in-definition")
+    assert said.measured["over_b"] == "run"
+    # the own log has epochs, so its mean over the run can be held against it: 5.806
+    assert said.measured["read_as"] == "run"
+    assert said.measured["read_a"] == pytest.approx(5.806, abs=0.001)
+
+
+def test_facts_are_taken_by_the_names_settings_have() -> None:
+    said = ("A:lr=1e-4,n_params=2739432", "B:lr=1e-4,batch-size=512", "A:batch_size=32")
+    made = of("seed_1", "seed_2", said=said)
+    facts = made.comparison.sides[0].facts
+    assert (facts.rate, facts.parameters, facts.batch) == (1e-4, 2739432, 32)
+    assert ids(made)["comparison/lr-not-retuned"] in ("major", "info")
+
+
 def recorded(folder: Path, seed: int, updates: int, **settings: float | str) -> Path:
     """A run of ours: metrics, training and validation in one column, and its settings."""
     rng, place = np.random.default_rng(seed), folder / f"run-{seed}-{updates}"

@@ -63,7 +63,7 @@ PADDED = 128
 """Rows by which a table is made rounder for speed: 50,257 to 50,304."""
 
 
-def other_tokens(a: Facts, b: Facts) -> tuple[str | float, str | float] | None:
+def other_tokens(a: Facts, b: Facts) -> tuple[str | int, str | int] | None:
     """What tells that the losses of two runs are per different tokens; None where nothing does.
 
     A vocabulary that is another one rounded up is the same.
@@ -74,7 +74,7 @@ def other_tokens(a: Facts, b: Facts) -> tuple[str | float, str | float] | None:
         return None
     low, high = sorted((a.vocabulary, b.vocabulary))
     rounded = high % 8 == 0 and high - low < PADDED
-    return None if low == high or rounded else (a.vocabulary, b.vocabulary)
+    return None if low == high or rounded else (int(a.vocabulary), int(b.vocabulary))
 
 
 @dataclass(frozen=True)
