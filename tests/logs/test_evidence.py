@@ -100,6 +100,15 @@ def test_the_limit_comes_from_a_column_or_a_setting() -> None:
     assert (clip.limit, clip.limit_from, clip.active) == (1.0, "max_grad_norm", N)
 
 
+def test_a_norm_after_clipping_lies_at_its_limit() -> None:
+    norms = [min(1.0, 0.5 + i / N) for i in range(N)]
+    log = table({"step": STEPS, "loss": LOSS, "grad_norm": norms}, settings={"grad_clip": 1.0})
+    clip = judged(log).evidence[LogClip]
+    assert isinstance(clip, LogClip)
+    assert (clip.after, clip.active) == (True, N // 2)
+    assert "optimizer/clip-always-active" in ids(log)
+
+
 def test_spikes_and_overfitting_are_found_in_a_log() -> None:
     spiky = list(LOSS)
     spiky[80:86] = [v + 4 for v in LOSS[80:86]]
