@@ -68,6 +68,15 @@ def test_zero_is_told_only_where_the_log_has_the_figures() -> None:
     assert rates([round(v, 4) for v in early]).zero_share == 0.0
 
 
+@pytest.mark.parametrize(("second", "differing"), [(1e-4, 0), (5e-5, N)])
+def test_any_group_of_the_optimizer_may_be_meant(second: float, differing: int) -> None:
+    log = {"step": STEPS, "loss": LOSS, "lr": [1e-4] * N}
+    groups = {"optimizer_lrs.0": [1e-5] * N, "optimizer_lrs.1": [second] * N}
+    found = judged(table({**log, **groups})).evidence[LogRates]
+    assert isinstance(found, LogRates)
+    assert (found.compared, found.differing) == (N, differing)
+
+
 def test_a_straight_rise() -> None:
     assert rates([1e-6 * (i + 1) for i in range(N)]).straight
     assert not rates([1e-6 * 1.05**i for i in range(N)]).straight
@@ -89,6 +98,15 @@ def test_the_limit_comes_from_a_column_or_a_setting() -> None:
     clip = judged(table(log, settings={"max_grad_norm": 1.0})).evidence[LogClip]
     assert isinstance(clip, LogClip)
     assert (clip.limit, clip.limit_from, clip.active) == (1.0, "max_grad_norm", N)
+
+
+def test_a_norm_after_clipping_lies_at_its_limit() -> None:
+    norms = [min(1.0, 0.5 + i / N) for i in range(N)]
+    log = table({"step": STEPS, "loss": LOSS, "grad_norm": norms}, settings={"grad_clip": 1.0})
+    clip = judged(log).evidence[LogClip]
+    assert isinstance(clip, LogClip)
+    assert (clip.after, clip.active) == (True, N // 2)
+    assert "optimizer/clip-always-active" in ids(log)
 
 
 def test_spikes_and_overfitting_are_found_in_a_log() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from shindan.core.errors import ShindanError
 from shindan.logs.formats import Claim, Format, formats
+from shindan.logs.parted import parted
 from shindan.logs.records import is_measure, is_place
 from shindan.logs.source import Source
 from shindan.logs.table import LogTable
@@ -60,7 +61,7 @@ def _file(source: Source) -> list[LogTable]:
             break  # it is that format, with nothing in it
         tables = [table for table in form.read([source]) if len(table) or table.settings]
         if tables:
-            return [table for table in tables if _measures(table)] or tables
+            return [parted(table) for table in [t for t in tables if _measures(t)] or tables]
     return []
 
 

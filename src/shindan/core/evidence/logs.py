@@ -202,6 +202,8 @@ class LogClip(Evidence):
     above: int = 0
     """Rows in which the norm said to be clipped is above its limit."""
     bound: float | None = None
+    after: bool = False
+    """The only norm logged is the one after clipping: ``active`` rows lie at the limit itself."""
     where: Where = NOWHERE
 
 
