@@ -19,6 +19,8 @@ class SideBySide:
 
     names: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
+    hint: str = ""
+    """How to say what is not known, where anything that was spent is not."""
 
 
 def table(comparison: Comparison, say: Words) -> SideBySide:
@@ -28,7 +30,10 @@ def table(comparison: Comparison, say: Words) -> SideBySide:
     for other, pair in enumerate(comparison.pairs, 1):
         rows += _met(pair, other, len(sides), say)
     letters = (f"{chr(ord('A') + i)}: {side.name}" for i, side in enumerate(sides))
-    return SideBySide(tuple(letters), tuple(rows))
+    lacking = any(side.facts.of("updates") is None for side in sides) or any(
+        side.facts.of("tokens") is None for side in sides
+    )
+    return SideBySide(tuple(letters), tuple(rows), say("compared_hint") if lacking else "")
 
 
 def lines(comparison: Comparison) -> tuple[Line, ...]:

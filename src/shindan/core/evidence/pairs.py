@@ -59,6 +59,24 @@ class Facts:
         return dict(self.spent).get(axis)
 
 
+PADDED = 128
+"""Rows by which a table is made rounder for speed: 50,257 to 50,304."""
+
+
+def other_tokens(a: Facts, b: Facts) -> tuple[str | int, str | int] | None:
+    """What tells that the losses of two runs are per different tokens; None where nothing does.
+
+    A vocabulary that is another one rounded up is the same.
+    """
+    if a.tokenizer is not None and b.tokenizer is not None:
+        return (a.tokenizer, b.tokenizer) if a.tokenizer != b.tokenizer else None
+    if a.vocabulary is None or b.vocabulary is None:
+        return None
+    low, high = sorted((a.vocabulary, b.vocabulary))
+    rounded = high % 8 == 0 and high - low < PADDED
+    return None if low == high or rounded else (int(a.vocabulary), int(b.vocabulary))
+
+
 @dataclass(frozen=True)
 class Side:
     """One run: its name, the loss it is quoted by, every other way its log can be read."""
