@@ -119,6 +119,20 @@ def test_spikes_and_overfitting_are_found_in_a_log() -> None:
     assert "symptom/overfit" in ids(table({"step": STEPS, "loss": falls, "val_loss": evals}))
 
 
+@pytest.mark.parametrize(("turns", "said"), [(True, True), (False, False)])
+def test_overfitting_in_a_log_of_a_few_epochs(turns: bool, said: bool) -> None:
+    train = [2.0 * 0.75**i for i in range(12)]
+    last = [0.9 + 0.1 * i for i in range(8)] if turns else [0.9 - 0.01 * i for i in range(8)]
+    log = table(
+        {
+            "epoch": [float(i) for i in range(12)],
+            "loss": train,
+            "val_loss": [1.8, 1.4, 1.1, 1, *last],
+        }
+    )
+    assert ("symptom/overfit" in ids(log)) is said
+
+
 def test_a_jump_at_a_resume() -> None:
     steps = [10.0 * i for i in [*range(60), *range(50, 110)]]
     losses = [*LOSS[:60], *[v + 3 for v in LOSS[50:110]]]

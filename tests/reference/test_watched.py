@@ -16,9 +16,10 @@ FOUND = {
         "optimizer/hook-clamps-scaled-gradients",
         "optimizer/lr-too-low",
     },
+    "logbert-as-reported": {"numerics/root-gradient-at-zero", "symptom/nan"},
     "context-vector-as-reported": {"model/signal-lost-with-depth", "symptom/at-unigram-line"},
 }
-HEALTHY = ("bert-mlm", "vaswani-mlm", "causal-mix", "context-vector")
+HEALTHY = ("bert-mlm", "vaswani-mlm", "causal-mix", "context-vector", "logbert")
 
 
 def watched(name: str, folder: Path) -> dict[str, str]:

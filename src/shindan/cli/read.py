@@ -13,18 +13,26 @@ from shindan.core.errors import ShindanError
 from shindan.core.finding import SEVERITIES
 
 FAILED = 3
-ROLES = ("loss", "validation", "lr", "step", "epoch", "tokens", "grad_norm")
+ROLES = {
+    "loss": "training loss",
+    "validation": "validation loss",
+    "lr": "learning rate",
+    "step": "counter of steps",
+    "epoch": "epoch",
+    "tokens": "counter of tokens",
+    "grad_norm": "gradient norm",
+}
 """Roles with an option of their own; --role gives any."""
 
 
 def role_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --loss, --lr, --step ... and --role."""
-    for role in reversed(ROLES):
+    for role, named in reversed(ROLES.items()):
         command = click.option(
             f"--{role.replace('_', '-')}",
             f"role_{role}",
             metavar="COLUMN",
-            help=f"The column that is the {role.replace('_', ' ')}.",
+            help=f"The column that is the {named}.",
         )(command)
     return click.option(
         "--role",

@@ -61,8 +61,7 @@ def _file(source: Source) -> list[LogTable]:
             break  # it is that format, with nothing in it
         tables = [table for table in form.read([source]) if len(table) or table.settings]
         if tables:
-            own = [table for table in tables if _measures(table)] or tables
-            return [parted(table) for table in own]
+            return [parted(table) for table in [t for t in tables if _measures(t)] or tables]
     return []
 
 

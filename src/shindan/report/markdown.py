@@ -70,7 +70,8 @@ def _entry(entry: Entry, say: Words) -> Iterator[str]:
     yield " · ".join(fact for fact in facts if fact)
     yield wording.message
     if entry.source_line:
-        yield f"```python\n{entry.source_line}\n```"
+        language = "python" if (finding.where.file or "").endswith(".py") else "text"
+        yield f"```{language}\n{entry.source_line}\n```"
     if entry.unsaid:
         yield _table(entry.unsaid, say)
     if entry.links:
