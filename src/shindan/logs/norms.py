@@ -1,5 +1,6 @@
 """Gradient norms against their limit, the loss scale, and controllers fed by norms."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,11 @@ from shindan.logs.roles import Roles, normal, setting
 from shindan.logs.table import LogTable, Numbers
 
 LEAST = 10
+FEWEST_REFUSALS = 5
+"""Lines that each tell of a refused update say more than rows of a column."""
+REFUSED = re.compile(r"(?:\w+_)?(?:setting|reducing)(?:_loss_scale)?(?:_to)?")
+"""``reducing loss scale to 2.0``, ``Attempted loss scale: 64, reducing to 32``, ``setting loss
+scale to: 0.25``."""
 AT = 1e-4
 """Relative difference of a norm that was clipped to its limit: clip_grad_norm_ adds 1e-6."""
 WINDOW, EMERGENCY = 10, 0.25
@@ -76,20 +82,30 @@ def _bound(table: LogTable, roles: Roles, rows: np.ndarray, limits: Numbers) -> 
 
 
 def scale(table: LogTable, roles: Roles, way: Axis) -> LogScale | Reason:
-    """The loss scale over the run."""
+    """The loss scale over the run, from a column or from lines that tell of a refused update."""
     column = roles.columns.get("scale")
-    if column is None:
+    said = _refusals(table)
+    known = np.full(len(table), np.nan) if column is None else table.columns[column].copy()
+    for one in said:
+        known = np.where(table.present[one], table.columns[one], known)
+    rows = np.flatnonzero(way.kept & np.isfinite(known))
+    if len(rows) < (FEWEST_REFUSALS if said else LEAST):
         return Reason("no-scale-in-log")
-    rows = np.flatnonzero(table.present[column] & way.kept & np.isfinite(table.columns[column]))
-    if len(rows) < LEAST:
-        return Reason("no-scale-in-log")
-    values = table.columns[column][rows]
+    values = known[rows]
     rises = np.flatnonzero(np.diff(values) >= 0)
     since = int(rises[-1]) + 1 if len(rises) else 0
+    refused = np.zeros(len(table), dtype=np.bool_)
+    for one in said:
+        refused |= table.present[one]
     return LogScale(
-        column, len(rows), float(values[0]), float(values.max()), float(values[-1]),
-        len(values) - 1 - since, place(table, int(rows[since])),
+        column or said[0], len(rows), float(values[0]), float(values.max()), float(values[-1]),
+        len(values) - 1 - since, place(table, int(rows[since])), int(refused[rows[since:]].sum()),
     )  # fmt: skip
+
+
+def _refusals(table: LogTable) -> list[str]:
+    """Columns of the scale to which a refused update led: Apex, DeepSpeed, fairseq say it so."""
+    return [c for c in table.columns if REFUSED.fullmatch(normal(c))]
 
 
 def controller(table: LogTable, roles: Roles, way: Axis) -> LogController | Reason:

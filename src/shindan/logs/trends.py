@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shindan.core.evidence.trend import Jump, LossTrend, Rise, Slope, Spike
+from shindan.logs.order import in_order
 
 Array = NDArray[np.float64]
 
@@ -33,6 +34,8 @@ LASTING = 3
 BEFORE = 20
 """Updates whose median says what was usual."""
 SPIKES = 20
+FEW_AFTER = 4
+"""Evaluations after the best one, all of which must rise to be told from chance (1 of 4!)."""
 LONGEST = 20_000
 """Points of a fit; means of stretches beyond."""
 
@@ -169,6 +172,8 @@ def rise(
     if len(losses) < 4:
         return None
     best = min(range(len(losses)), key=lambda i: losses[i])
+    since = np.array(losses[best:], dtype=np.float64)
+    tells = len(since) > FEW_AFTER
     return Rise(
         best=losses[best],
         best_update=int(updates[best]),
@@ -177,6 +182,8 @@ def rise(
         points_after=len(losses) - 1 - best,
         train_at_best=_around(x, y, updates[best], width),
         train_last=_around(x, y, updates[-1], width),
+        climb=in_order(since[1:]) if tells else 1.0,
+        scatter=math.sqrt(float((np.diff(since, 2) ** 2).mean()) / 6) if tells else 0.0,
     )
 
 

@@ -1,7 +1,8 @@
 """The numbers there are cannot tell: whether a loss falls, or which of two runs is better.
 
 A log: the 95 % interval of the change (HAC) holds zero, and a fall of 1 % of the loss in 100
-updates, too. Two runs: at every budget both were measured at, their difference is within two
+updates, too; of 8 to 29 losses, that they stand in no order, falling or rising (Kendall's tau,
+two-sided CHANCE). Two runs: at every budget both were measured at, their difference is within two
 errors. An error here is the scatter of the points; that between seeds comes on top.
 """
 
@@ -10,9 +11,11 @@ from collections.abc import Iterator
 from shindan.core.check import Pairing, check
 from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
 from shindan.core.evidence.phases import Window
-from shindan.core.evidence.trend import Slope
+from shindan.core.evidence.trend import FewLosses, Slope
 from shindan.core.example import Example
 from shindan.core.finding import Finding
+
+CHANCE = 0.05
 
 
 @check(
@@ -41,6 +44,23 @@ def CHECK(window: Window) -> Iterator[Finding]:
 
 
 @CHECK.also
+def of_few(few: FewLosses) -> Iterator[Finding]:
+    """A log of a few losses in no order."""
+    chance = min(1.0, 2 * min(few.rising, few.falling))
+    if chance > CHANCE:
+        yield Finding(
+            measured={
+                "column": few.series,
+                "points": few.points,
+                "start": few.start,
+                "end": few.end,
+                "chance": chance,
+            },
+            variant="few",
+        )
+
+
+@CHECK.also
 def from_pair(pair: Pair) -> Iterator[Finding]:
     """Two runs whose difference is within its error wherever they meet."""
     if pair.ends is not None and not pair.meetings:
@@ -65,6 +85,10 @@ def _window(low: float, high: float, t: float) -> Window:
     return Window("loss", "update", 62, 61.0, 9.15, slope, 0.000915, 74.0)
 
 
+def _few(falling: float) -> FewLosses:
+    return FewLosses("loss", 12, 9.5, 9.1, 1 - falling, falling, 90, 10.7, 7.7)
+
+
 def _pair(*meetings: Meeting) -> Pair:
     ends = Meeting("updates", 1000, 3.2, 3.1, 1000, 900)
     return Pair(Side("one", Facts()), Side("two", Facts()), ends=ends, meetings=meetings)
@@ -76,9 +100,12 @@ SICK = (
         evidence=(_pair(Meeting("updates", 1000, 3.21, 3.20, 1000, 1000, 0.01)),),
         finds=({"axis": "updates", "error": 0.01},),
     ),
+    Example((_few(0.2),), finds=({"points": 12, "chance": 0.4},)),
     Example(evidence=(_pair(),), finds=({"run_a": "one", "run_b": "two"},)),
 )
 HEALTHY = (
+    # a few losses that fall, in order
+    Example((_few(0.01),)),
     # falls; rises; long enough to exclude a fall worth the name
     Example(evidence=(_window(-0.43, -0.20, -5.4),)),
     Example(evidence=(_window(0.04, 0.37, 2.5),)),

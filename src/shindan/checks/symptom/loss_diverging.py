@@ -7,15 +7,23 @@ ranks: heavy tails and rising variance do not weaken it), and the loss must not 
 back. A level that was reached and is lost at once leaves no rise in the last third: there every
 later twelfth, a quarter of the run at least, must lie above it by half of all that was gained.
 A run whose whole last third stands SHARE (and CLEAR sd) above its very first update has
-diverged too, whatever it did in between. Under 1 % false alarms on simulated healthy curves:
-``tests/diagnose/test_trend.py``.
+diverged too, whatever it did in between.
+
+Of a log, a rise over all of it is told as minor: t of its slope at least STEADY (HAC; 1e-6 for
+normal noise, as for ``symptom/loss-jump``) and its interval above RISEN of the start. A log of
+8 to 29 losses is judged by ranks: they rise in order (Kendall's tau below CHANCE) by LEVEL of the
+level, major only from SHARE on; or, from one row on, all losses stand above twice the highest
+before it, three on either side at least.
+
+Under 1 % false alarms on simulated healthy curves: ``tests/diagnose/test_trend.py``.
 """
 
 from collections.abc import Iterator
 from statistics import mean
 
 from shindan.core.check import Edit, check
-from shindan.core.evidence.trend import LossTrend, Slope
+from shindan.core.evidence.logs import LogProgress
+from shindan.core.evidence.trend import FewLosses, LossTrend, Slope
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Severity
 
@@ -24,6 +32,10 @@ LEVEL = 0.05
 MOST = 0.5
 CLEAR = 3.0
 FEWEST = 60
+STEADY = 5.0
+RISEN = 0.01
+CHANCE = 1e-3
+TWICE = 2.0
 
 
 @check(
@@ -47,10 +59,38 @@ FEWEST = 60
         ),
     ),
 )
-def CHECK(trend: LossTrend) -> Iterator[Finding]:
+def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
     """The last third lies above what was reached, and stays."""
-    if (trend.points or trend.updates) < FEWEST:
+    found = list(_rises(trend)) if (trend.points or trend.updates) >= FEWEST else []
+    yield from found or (_steadily(trend) if progress is not None else ())
+
+
+@CHECK.also
+def of_few(few: FewLosses) -> Iterator[Finding]:
+    """A log of a few losses: parted in two, or rising throughout."""
+    measured: dict[str, int | float | str]
+    if few.below > 0 and few.above > TWICE * few.below:
+        measured = {"step": few.parted, "best": few.below, "last": few.above, "points": few.points}
+        yield Finding(measured, variant="parted")
+    elif few.rising < CHANCE and few.end - few.start >= LEVEL * abs(few.start):
+        rise = few.end - few.start
+        measured = {"best": few.start, "last": few.end, "rise": rise, "points": few.points}
+        severity: Severity | None = None if rise >= SHARE * abs(few.start) else "minor"
+        yield Finding(measured, severity=severity, variant="few")
+
+
+def _steadily(trend: LossTrend) -> Iterator[Finding]:
+    """A rise over the whole log, too small for one that is a disaster."""
+    whole = trend.whole
+    if whole is None or whole.t < STEADY or whole.low < RISEN * abs(trend.start):
         return
+    third = len(trend.blocks) // 3
+    rise = mean(trend.blocks[-third:]) - mean(trend.blocks[:third])
+    if rise > 0:
+        yield _found(mean(trend.blocks[:third]), trend, "minor", "steady")
+
+
+def _rises(trend: LossTrend) -> Iterator[Finding]:
     worse = min(trend.blocks[-(len(trend.blocks) // 3) :]) - trend.first
     if worse > max(SHARE * abs(trend.first), CLEAR * trend.noise):
         yield _found(trend.first, trend, "critical", "above")
@@ -102,6 +142,16 @@ def _trend(*blocks: float, noise: float = 0.1, high: float = 0.5, above: float =
     return LossTrend("ce", 1200, blocks, noise, tail=tail, above=above)
 
 
+def _few(start: float, end: float, rising: float, below: float, above: float) -> FewLosses:
+    return FewLosses("loss", 12, start, end, rising, 1 - rising, 90, below, above)
+
+
+def _log(low: float, t: float) -> tuple[LossTrend, LogProgress]:
+    blocks = (3.60, 3.61, 3.61, 3.62, 3.63, 3.64, 3.65, 3.66, 3.66, 3.67, 3.68, 3.69)
+    slope = Slope(low + 0.02, low, low + 0.04, t)
+    return LossTrend("loss", 900, blocks, 0.1, whole=slope), LogProgress("step", 900, 1, 900, 1)
+
+
 _FALL = (4.0, 3.0, 2.6, 2.4, 2.3, 2.2)
 SICK = (
     Example(
@@ -122,7 +172,21 @@ SICK = (
         finds=({"updates": 1200},),
     ),
 )
+SICK = (
+    *SICK,
+    # a resumed run that rises by little, all along
+    Example(_log(0.05, 7.0), finds=({"updates": 900},)),
+    # twelve rows: a rise in order; a leap from which it does not come back
+    Example((_few(1.42, 1.58, 1e-6, 1.5, 1.55),), finds=({"best": 1.42, "points": 12},)),
+    Example((_few(4.9, 40.0, 0.01, 4.9, 31.0),), finds=({"step": 90, "last": 31.0},)),
+)
 HEALTHY = (
+    # a slope that may be chance; one worth nothing; of a few rows the same, and a leap by half
+    Example(_log(0.05, 3.0)),
+    Example(_log(0.01, 7.0)),
+    Example((_few(1.42, 1.58, 0.01, 1.5, 1.55),)),
+    Example((_few(1.42, 1.46, 1e-6, 1.43, 1.44),)),
+    Example((_few(4.9, 7.2, 0.01, 4.9, 7.3),)),
     # a harder part of the data begins, and is being learnt; it comes at the very end
     Example((LossTrend("loss", 1200, (*_FALL[:4], 3.4, 3.3, 3.2, 3.1, 3.0, 2.9, 2.8, 2.7), 0.05),)),
     Example((LossTrend("loss", 1200, (*_FALL, *[2.2] * 4, 3.6, 3.6), 0.05),)),

@@ -6,6 +6,13 @@ only ever got worse did not overfit), and the training loss lower than it was at
 validation by half of the rise, or by half of itself (nothing falls below zero). A log often begins
 with the best evaluation of a fine-tuning, after a whole epoch: there nothing need have been gained,
 if training has not been lower before (it did not blow up).
+
+In a log a smaller rise counts, too, as minor, where it cannot be scatter: at least four
+evaluations after the best stand in rising order (Kendall's tau, one-sided 5 %: four must all rise,
+1 of 24), and the last two lie above the best by CLEAR times the scatter of one evaluation around
+its own trend (second differences: the best is the lowest of many, about two sd below its trend)
+and by LEVEL of it (seeds alone move a validation by less); training fell by a greater share than
+validation rose.
 """
 
 from collections.abc import Iterator
@@ -21,6 +28,9 @@ MARGIN = 0.1
 SHARE = 0.2
 GRAVE = 0.5
 """Share of what validation had gained that is lost again (else it must end above the start)."""
+CHANCE = 0.05
+CLEAR = 3.0
+LEVEL = 0.01
 
 
 @check(
@@ -53,7 +63,8 @@ def _judged(rise: Rise, first: float, start: float, log: bool) -> Iterator[Findi
     risen, gained = rise.last - rise.best, rise.first - rise.best
     fallen = rise.train_at_best - rise.train_last
     enough = min(risen, abs(rise.train_at_best)) / 2
-    if risen < max(MARGIN, SHARE * gained) or fallen < enough:
+    plain = risen >= max(MARGIN, SHARE * gained) and fallen >= enough
+    if not plain and not (log and _steady(rise)):
         return
     if gained < MARGIN and not (log and rise.train_at_best <= first):
         return
@@ -66,9 +77,19 @@ def _judged(rise: Rise, first: float, start: float, log: bool) -> Iterator[Findi
             "rise": risen,
             "train_fall": fallen,
         },
-        severity="major" if grave else None,
+        severity="major" if plain and grave else None,
         variant="log" if log else "",
     )
+
+
+def _steady(rise: Rise) -> bool:
+    """A rise in order and above the scatter, while training fell by a greater share."""
+    if rise.climb > CHANCE or rise.best <= 0 or rise.train_at_best <= 0:
+        return False
+    risen = rise.last - rise.best
+    fallen = rise.train_at_best - rise.train_last
+    clear = risen >= max(LEVEL * rise.best, CLEAR * rise.scatter)
+    return clear and fallen / rise.train_at_best > risen / rise.best
 
 
 def _trend(best: float, last: float, train: float, after: int = 4, first: float = 4.2) -> LossTrend:
@@ -90,7 +111,15 @@ SICK = (
         finds=({"best": 2.2, "last": 3.4},),
     ),
 )
+_EPOCHS = Rise(0.50, 5, 0.51, 0.69, 4, 0.5, 0.3, climb=1 / 24, scatter=0.002)
+"""Ten epochs; the four after the best rise in order, five times the scatter."""
+SICK = (*SICK, Example((LogEpochs(_EPOCHS, 0.9),), finds=({"best": 0.50, "update": 5},)))
 HEALTHY = (
+    # three in order of four; as much as the scatter; less than seeds do; training stood, too
+    Example((LogEpochs(replace(_EPOCHS, climb=0.17), 0.9),)),
+    Example((LogEpochs(replace(_EPOCHS, scatter=0.005), 0.9),)),
+    Example((LogEpochs(replace(_EPOCHS, last=0.504, scatter=0.001), 0.9),)),
+    Example((LogEpochs(replace(_EPOCHS, train_last=0.495), 0.9),)),
     Example((LogEpochs(Rise(2.2, 11, 2.2, 4.2, 0, 2.0, 2.0), 4.4),)),
     # a log of a training that blew up and came back
     Example(

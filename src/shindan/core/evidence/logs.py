@@ -9,7 +9,7 @@ from typing import Literal
 
 from shindan.core.evidence.base import Evidence
 from shindan.core.evidence.phases import Course, Window
-from shindan.core.evidence.trend import LossTrend, Rise
+from shindan.core.evidence.trend import FewLosses, LossTrend, Rise
 from shindan.core.finding import NOWHERE, Where
 
 Why = Literal["named", "behaves", "set", "derived"]
@@ -209,7 +209,10 @@ class LogClip(Evidence):
 
 @dataclass(frozen=True)
 class LogScale(Evidence):
-    """The GradScaler's scale: ``falls`` in a row at the end, to ``last``."""
+    """The GradScaler's scale: ``falls`` in a row at the end, to ``last``.
+
+    ``refused`` of the rows of this fall are lines that tell of a refused update.
+    """
 
     column: str
     rows: int
@@ -218,6 +221,7 @@ class LogScale(Evidence):
     last: float
     falls: int
     where: Where = NOWHERE
+    refused: int = 0
 
 
 @dataclass(frozen=True)
@@ -282,6 +286,7 @@ READ = frozenset(
         LogScale,
         LogController,
         LogEpochs,
+        FewLosses,
         LossTrend,
         Window,
         Course,

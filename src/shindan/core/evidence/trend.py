@@ -61,6 +61,32 @@ class Rise:
     points_after: int
     train_at_best: float
     train_last: float
+    climb: float = 1.0
+    """Chance that the evaluations after the best are so well in rising order without a trend
+    (Kendall's tau, one-sided; 1 below four of them)."""
+    scatter: float = 0.0
+    """Sd of one evaluation around its own trend, from second differences since the best."""
+
+
+@dataclass(frozen=True)
+class FewLosses(Evidence):
+    """The losses of a log too short for a trend.
+
+    ``start`` and ``end`` are the means of its first and last third, ``rising`` and ``falling``
+    the chances of their order without a trend (Kendall's tau, one-sided). From step ``parted`` on
+    no loss is below ``above``, before it none above ``below``: the place where these are furthest
+    apart.
+    """
+
+    series: str
+    points: int
+    start: float
+    end: float
+    rising: float
+    falling: float
+    parted: int
+    below: float
+    above: float
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,37 @@
+"""What can be said of a few losses: by ranks, since a handful of values tells no distribution."""
+
+import numpy as np
+
+from shindan.core.evidence.trend import FewLosses
+from shindan.logs.order import in_order
+from shindan.logs.trends import FEWEST, Array
+
+LEAST = 8
+"""Values below which nothing is said: of seven in one order none is rarer than 1 / 5040."""
+SIDE = 3
+"""Values at least on either side of a place where all the later are above all the earlier."""
+
+
+def few_losses(series: str, x: Array, y: Array) -> FewLosses | None:
+    """The finite losses ``y`` (n,) at ``x`` (n,); None unless LEAST <= n < FEWEST."""
+    finite = np.isfinite(y)
+    x, y = x[finite], y[finite]
+    if not LEAST <= len(y) < FEWEST:
+        return None
+    third = len(y) // 3
+    # the highest of the first k and the lowest of the rest, for each k
+    highest, lowest = np.maximum.accumulate(y)[:-1], np.minimum.accumulate(y[::-1])[::-1][1:]
+    between = slice(SIDE - 1, len(y) - SIDE)
+    ratio = np.divide(lowest, highest, out=np.zeros_like(lowest), where=highest > 0)
+    at = int(np.argmax(ratio[between])) + SIDE
+    return FewLosses(
+        series=series,
+        points=len(y),
+        start=float(y[:third].mean()),
+        end=float(y[-third:].mean()),
+        rising=in_order(y),
+        falling=in_order(-y),
+        parted=int(x[at]),
+        below=float(highest[at - 1]),
+        above=float(lowest[at - 1]),
+    )
