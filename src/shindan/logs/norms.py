@@ -100,6 +100,7 @@ def scale(table: LogTable, roles: Roles, way: Axis) -> LogScale | Reason:
     return LogScale(
         column or said[0], len(rows), float(values[0]), float(values.max()), float(values[-1]),
         len(values) - 1 - since, place(table, int(rows[since])), int(refused[rows[since:]].sum()),
+        float(values[since]),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "step": (
         r"(?:\w+_)?global_step", r"steps?", r"iters?", r"iterations?", r"it", r"s", r"num_updates",
         r"updates?", r"(?:train|training)_(?:step|iter)", r"batch(?:_idx|es)?", r"i",
-        r"(?:step|iter|batch)_\w+", r"n_iter", r"num_steps", r"idx", r"time_?steps?",
+        r"(?:step|iter|batch)_\w+", r"n_iter", r"num_steps", r"idx", r"time_?steps?", r"up",
     ),
     "update": (r"opt(?:im(?:izer)?)?_steps?", r"num_updates", r"updates?"),
     "epoch": (r"(?:\w+_)?epochs?", r"ep", r"epoch_\w*float"),
@@ -37,7 +37,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         _NLL, rf"{_TRAIN}_{_NLL}", r"trl", rf"{_NLL}_{_TRAIN}", rf"{_TRAIN}_{_NLL}_step",
         rf"(?:lm|mlm|clm|nll|ce|main|total|batch|step|token|pretrain|inner)_{_NLL}",
         rf"{_TRAIN}_(?:lm|mlm|clm|total|batch|ce)_{_NLL}", rf"{_TRAIN}_\w*{_NLL}\w*",
-        rf"{_NLL}_\w+", rf"\w+_{_NLL}", rf"{_NLL}_\d+",
+        rf"{_NLL}_\w+", rf"\w+_{_NLL}", rf"{_NLL}_\d+", r"cost",
     ),
     "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_VAL}"),
     "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),
@@ -47,7 +47,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "lr": (
         r"(?:lr|learning_rate)", rf"{_TRAIN}_(?:lr|learning_rate)", r"(?:lr|learning_rate)_0",
-        r"lr_\w+", r"\w+_(?:lr|learning_rate)", r"lr\d*", r"learning_rate_\w+",
+        r"l_r", r"lr_\w+", r"\w+_(?:lr|learning_rate)", r"lr\d*", r"learning_rate_\w+",
     ),
     "raw_norm": (
         rf"{_GRAD}_?norm_(?:raw|before|pre_?clip|preclip|unclipped|before_clip\w*)",
@@ -178,6 +178,8 @@ def _best(table: LogTable, role: str, found: Mapping[str, str]) -> str | None:
             continue
         if role in _COUNTS and not _counts(values[there], role):
             continue
+        if role == "loss" and _rank(column, NAMES["validation"]) is not None:
+            rank += len(NAMES["loss"])  # the loss of a validation only where there is no other
         beside = there & table.present[loss] if role in _COUNTS and loss else there
         fits.append((rank, -int(beside.sum()), column))
     if not fits:

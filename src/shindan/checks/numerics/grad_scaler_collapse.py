@@ -3,9 +3,16 @@
 From its usual 65536 the scale needs 16 refusals to come down to 1, and at most as many more to
 where even fp16 gradients of a summed loss fit (2^-16). 33 refusals in a row are no search any
 more: the gradient is not finite at any scale.
+
+The lines of a text tell of each refused update. RUNNING of them in a row with which the log ends,
+down to NONE_LEFT or below, are no search either if they began below SEARCH: at 2 a gradient of a
+mean loss overflows fp16 only beyond 32768, and a scale that fitted RUNNING halvings ago says that
+gradients have grown by 2^RUNNING. Usual first scales are 2^16 and 2^32; SEARCH is the lowest
+that frameworks begin with (fairseq's 128). Major, and critical where the search for any scale ends.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shindan.core.check import Edit, Rewrite, check
 from shindan.core.evidence.curve import Curve, Update
@@ -14,6 +21,9 @@ from shindan.core.example import Example
 from shindan.core.finding import Finding
 
 IN_A_ROW = 33
+RUNNING = 5
+NONE_LEFT = 2.0
+SEARCH = 128.0
 SMALLEST = 2.0**-16
 """Below this no fp16 gradient needs a scale."""
 
@@ -58,11 +68,17 @@ def CHECK(curve: Curve) -> Iterator[Finding]:
 def from_log(scale: LogScale) -> Iterator[Finding]:
     """The scale a log shows falls to its end, further than any search for the right one does."""
     far = scale.last < SMALLEST or scale.last <= scale.highest * 2.0**-IN_A_ROW
-    if scale.falls >= 2 and far:
+    said = scale.refused >= RUNNING and scale.last <= NONE_LEFT and scale.fell_from < SEARCH / 2
+    if scale.falls >= 2 and (far or said):
         yield Finding(
-            {"step_rows": scale.falls, "scale_first": scale.highest, "scale_last": scale.last},
+            {
+                "step_rows": scale.falls,
+                "scale_first": scale.highest if far else scale.fell_from,
+                "scale_last": scale.last,
+            },
             scale.where,
-            variant="log",
+            None if far else "major",
+            variant="log" if far else "running",
         )
 
 
@@ -80,7 +96,13 @@ SICK = (
         (LogScale("loss_scale", 90, 65536.0, 65536.0, 1e-8, 12),), finds=({"scale_last": 1e-8},)
     ),
 )
+_RUNNING = LogScale("reducing", 5, 32.0, 32.0, 2.0, 4, refused=5, fell_from=32.0)
+SICK = (*SICK, Example((_RUNNING,), finds=({"scale_last": 2.0},)))
 HEALTHY = (
+    # a search for the scale, told line by line; four refusals; many, and much is left
+    Example((replace(_RUNNING, fell_from=64.0),)),
+    Example((replace(_RUNNING, refused=4),)),
+    Example((replace(_RUNNING, last=4.0),)),
     # a log in which the scale is found, and one in which it moves up and down
     Example((LogScale("loss_scale", 90, 65536.0, 65536.0, 1024.0, 6),)),
     Example((LogScale("loss_scale", 90, 65536.0, 262144.0, 131072.0, 1),)),

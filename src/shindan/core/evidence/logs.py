@@ -4,6 +4,7 @@ A *step* is the log's own count (``LogProgress.unit`` says of what); a *row* a l
 it; an *update* one step of the optimizer. Places are lines (or record numbers) of the file.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -211,7 +212,7 @@ class LogClip(Evidence):
 class LogScale(Evidence):
     """The GradScaler's scale: ``falls`` in a row at the end, to ``last``.
 
-    ``refused`` of the rows of this fall are lines that tell of a refused update.
+    ``refused`` of the rows of this fall, which began at ``fell_from``, tell of a refused update.
     """
 
     column: str
@@ -222,6 +223,7 @@ class LogScale(Evidence):
     falls: int
     where: Where = NOWHERE
     refused: int = 0
+    fell_from: float = math.inf
 
 
 @dataclass(frozen=True)
