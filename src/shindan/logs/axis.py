@@ -76,6 +76,8 @@ def _positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
                          ("epoch", epoch), ("tokens", roles.get(table, "tokens"))):  # fmt: skip
         if values is None or not needed.any():
             continue
+        if _heads(values, needed):
+            values = _filled(values)
         there = values[needed]
         there = there[np.isfinite(there)]
         if len(there) < 0.5 * needed.sum() or there.min() == there.max():
@@ -86,6 +88,15 @@ def _positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
             values = _through_epochs(values, epoch, _length(table, roles))
         return unit, _filled(values)
     return "row", np.arange(len(table), dtype=np.float64)
+
+
+def _heads(values: Numbers, needed: Mask) -> bool:
+    """Whether the counter stands on a line of its own before each loss, as a heading does."""
+    counted = np.isfinite(values)
+    if (counted & needed).any():
+        return False
+    last = np.maximum.accumulate(np.where(counted, np.arange(len(values)), -1))[needed]
+    return bool(len(last) > 1 and last[0] >= 0 and float((np.diff(last) > 0).mean()) >= REGULAR)
 
 
 def _joined(table: LogTable, roles: Roles, step: Numbers) -> Numbers:

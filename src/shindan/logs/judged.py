@@ -17,6 +17,7 @@ from shindan.logs.finite import finite
 from shindan.logs.norms import clip, controller, scale
 from shindan.logs.rates import rates
 from shindan.logs.roles import SETTINGS, Roles, infer, is_mean, normal, setting
+from shindan.logs.shifts import shift
 from shindan.logs.table import LogTable, Numbers
 from shindan.logs.trends import FEWEST, Array, Told, jump, rise, trend
 
@@ -149,7 +150,7 @@ def _trend(table: LogTable, roles: Roles, way: Axis, columns: LogColumns) -> Los
     peak = float(lr.max()) if len(lr) else 0.0
     told = Told(
         lr_left=float(lr[-1]) / peak if peak > 0 else math.nan,
-        jumps=tuple(_jumps(table, roles, way)),
+        jumps=(*_jumps(table, roles, way), *filter(None, (shift(x[good], y[good]),))),
         rise=_rise(table, roles, way, x[good], y[good]),
         updates=way.progress.updates,
     )

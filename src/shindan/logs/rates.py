@@ -20,6 +20,9 @@ SAME = 0.01
 """Relative difference of two rates that are one: a log may mean the update before or after."""
 SAMPLE = 1000
 """Rates by whose figures the figures of all are told."""
+FIGURES_SAME = 5
+"""An evaluation of a training that goes on repeats itself to so many figures once in a hundred
+times: neighbouring evaluations differ by some thousandths."""
 FIGURES = 1e-3
 """A rate shown in steps coarser than this part of its peak may only look like zero."""
 
@@ -31,7 +34,8 @@ def rates(table: LogTable, roles: Roles, way: Axis) -> LogRates | Reason:
         return Reason("no-lr-in-log")
     there = table.present[column] & way.kept & np.isfinite(way.x)
     rows = np.flatnonzero(there & np.isfinite(table.columns[column]))
-    if len(rows) < LEAST:
+    still = _still(table, roles, way, rows)
+    if len(rows) < LEAST and not still:
         return Reason("few-rates-in-log", {"rows": len(rows), "needed": LEAST})
     lr, x = table.columns[column][rows], way.x[rows]
     peak = float(lr.max())
@@ -57,7 +61,25 @@ def rates(table: LogTable, roles: Roles, way: Axis) -> LogRates | Reason:
         effective=roles.columns.get("used_lr", "") if compared else "",
         where=place(table, int(rows[tail])) if zero else place(table, row) if compared else NOWHERE,
         resumed=tuple(_at_resumes(table, way, rows, lr)),
+        still=still,
     )
+
+
+def _still(table: LogTable, roles: Roles, way: Axis, rows: np.ndarray) -> int:
+    """Evaluations that all show the same number, of FIGURES_SAME figures, while rates are zero.
+
+    At least two of them, with training between; 0 otherwise.
+    """
+    lr, column = table.columns[roles.columns["lr"]][rows], roles.columns.get("validation")
+    if column is None or len(rows) < 2 or lr.any():
+        return 0
+    at = np.flatnonzero(table.present[column] & way.kept)
+    values = table.columns[column][at]
+    if len(values) < 2 or not (values == values[0]).all():
+        return 0
+    digits = f"{abs(values[0]):.12g}".replace(".", "").lstrip("0")
+    between = bool(((rows > at[0]) & (rows < at[-1])).any())
+    return len(values) if between and len(digits) >= FIGURES_SAME else 0
 
 
 def _at_resumes(

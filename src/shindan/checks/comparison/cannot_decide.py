@@ -47,7 +47,7 @@ def CHECK(window: Window) -> Iterator[Finding]:
 def of_few(few: FewLosses) -> Iterator[Finding]:
     """A log of a few losses in no order."""
     chance = min(1.0, 2 * min(few.rising, few.falling))
-    if chance > CHANCE:
+    if chance > CHANCE and not few.doubled:
         yield Finding(
             measured={
                 "column": few.series,

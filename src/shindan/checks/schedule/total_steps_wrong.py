@@ -19,6 +19,8 @@ PAST = 1.1
 RISE = 0.1
 HIGH = 0.5
 WITHIN = 0.02
+SURE = 3
+"""Evaluations that repeat each other under a rate shown as zero; two may do so by chance."""
 
 
 @check(
@@ -96,6 +98,12 @@ def from_log(rates: LogRates) -> Iterator[Finding]:
             rates.where,
             variant="log",
         )
+    elif rates.still:  # a rate may be shown as zero and train; then evaluations move
+        yield Finding(
+            {"rows": rates.rows, "evaluations": rates.still},
+            severity="minor" if rates.still < SURE else None,
+            variant="still",
+        )
 
 
 def _risen(schedulers: Sequence[SchedulerRow], lr: Course) -> SchedulerRow | None:
@@ -163,7 +171,13 @@ SICK = (
         finds=({"idle": 0.5, "step": 500.0},),
     ),
 )
+SICK = (
+    *SICK,
+    Example((LogRates("lr", 4, 0.0, 0.0, 0.0, 0.0, still=2),), finds=({"evaluations": 2},)),
+)
 HEALTHY = (
+    # shown as zero in too few figures, while evaluations move
+    Example((LogRates("lr", 40, 0.0, 0.0, 0.0, 0.0),)),
     Example(evidence=(_rates("LambdaLR", 100, 100), _curve(_FALLING))),
     # a floor above zero is reached early
     Example(evidence=(_rates("LambdaLR", 100, None), _curve([max(r, 1e-4) for r in _HALVED]))),

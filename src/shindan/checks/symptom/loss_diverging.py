@@ -35,7 +35,6 @@ FEWEST = 60
 STEADY = 5.0
 RISEN = 0.01
 CHANCE = 1e-3
-TWICE = 2.0
 
 
 @check(
@@ -69,7 +68,7 @@ def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
 def of_few(few: FewLosses) -> Iterator[Finding]:
     """A log of a few losses: parted in two, or rising throughout."""
     measured: dict[str, int | float | str]
-    if few.below > 0 and few.above > TWICE * few.below:
+    if few.doubled:
         measured = {"step": few.parted, "best": few.below, "last": few.above, "points": few.points}
         yield Finding(measured, variant="parted")
     elif few.rising < CHANCE and few.end - few.start >= LEVEL * abs(few.start):

@@ -1,8 +1,14 @@
-"""The loss jumps where a checkpoint was loaded and training went on.
+"""The loss jumps where a checkpoint was loaded and training went on, or in the midst of a log.
 
 Welch's t of the losses after the load against those before, and a jump worth SHARE of the loss:
 a resume that restores everything continues the curve. T: 1e-6 for normal noise at ten to twenty
-micro-steps a side; many runs are resumed, one alarm in a million is the aim.
+micro-steps micro-steps a side; many runs are resumed, one alarm in a million is the aim. A resume of a log
+after which the loss is lower by as much did not go on with the same run: information.
+
+In the midst of a log the place with the largest t of forty rows a side is looked at, if the five
+rows next to it show half of the height (``logs/shifts.py``): neighbouring losses are correlated and
+places are many, so the height must be TALL, above which no hard batch of a healthy run stands
+(``symptom/loss-spikes``), and forty rows later it still is.
 """
 
 from collections.abc import Iterator
@@ -15,6 +21,7 @@ from shindan.core.finding import Finding
 
 T = 7.0
 SHARE = 0.1
+TALL = 0.25
 
 
 @check(
@@ -31,10 +38,13 @@ SHARE = 0.1
     ),
 )
 def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
-    """Higher after the load than before."""
+    """Another level after the load than before."""
     for jump in trend.jumps:
         height = jump.after - jump.before
-        if height > max(T * jump.error, SHARE * abs(jump.before)):
+        least = max(T * jump.error, (SHARE if jump.loaded else TALL) * abs(jump.before))
+        down = jump.loaded and progress is not None and height < -least
+        if height > least or down:
+            plain = "log" if progress is not None else ""
             yield Finding(
                 measured={
                     "update": jump.update,
@@ -43,7 +53,8 @@ def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
                     "height": height,
                     "window": jump.window,
                 },
-                variant="log" if progress is not None else "",
+                severity="info" if down else None,
+                variant=plain if jump.loaded else "shift",
             )
 
 
@@ -55,7 +66,23 @@ def _trend(after: float, error: float = 0.05) -> LossTrend:
 SICK = Example(
     evidence=(_trend(3.2),), finds=({"update": 60, "before": 1.5, "after": 3.2, "window": 20},)
 )
+_LOG = LogProgress("step", 120, 1, 120, 1)
+
+
+def _shift(after: float, error: float = 0.05) -> LossTrend:
+    jump = Jump(60, 0.8, after, error, 40, loaded=False)
+    return LossTrend("loss", 120, (3.0, 2.0, 1.6, 0.8, 1.2, 1.1), 0.1, jumps=(jump,))
+
+
+SICK = (
+    SICK,
+    Example((_trend(1.2, error=0.01), _LOG), finds=({"before": 1.5, "after": 1.2},)),
+    Example((_shift(1.25), _LOG), finds=({"before": 0.8, "after": 1.25},)),
+)
 HEALTHY = (
+    # a level no higher than a hard batch; one that may be chance
+    Example((_shift(0.95, error=0.01), _LOG)),
+    Example((_shift(1.25, error=0.07), _LOG)),
     Example(evidence=(_trend(1.49),)),
     Example(evidence=(_trend(1.6),)),
     Example(evidence=(_trend(1.8, error=0.1),)),

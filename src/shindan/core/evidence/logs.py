@@ -174,6 +174,8 @@ class LogRates(Evidence):
     effective: str = ""
     where: Where = NOWHERE
     resumed: tuple[RateAtResume, ...] = ()
+    still: int = 0
+    """Evaluations that repeat each other to the last figure while every rate shown is zero."""
 
     @property
     def left(self) -> float:

@@ -41,6 +41,7 @@ class Jump:
     """The mean loss before and after a checkpoint was loaded into the model being trained.
 
     ``error`` is the standard error of the difference; ``window`` how many micro-steps a side.
+    Not ``loaded``: in the middle of a run, where nothing tells of a load.
     """
 
     update: int
@@ -48,6 +49,7 @@ class Jump:
     after: float
     error: float
     window: int
+    loaded: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ class FewLosses(Evidence):
     parted: int
     below: float
     above: float
+
+    @property
+    def doubled(self) -> bool:
+        """Whether from one row on every loss is above twice the highest before."""
+        return 0 < 2 * self.below < self.above
 
 
 @dataclass(frozen=True)

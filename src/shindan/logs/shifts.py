@@ -1,0 +1,51 @@
+"""A level that is lost from one row to the next and stays lost, in the middle of a run."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shindan.core.evidence.trend import Jump
+from shindan.logs.trends import Array
+
+SIDE = 40
+"""Rows on each side: what lasts for so many is no batch and no spike."""
+NEAR = 5
+"""Rows next to the place, which must already show ...."""
+SUDDEN = 0.5
+"""... this share of the height: else it is a slope."""
+
+
+def shift(x: Array, y: Array) -> Jump | None:
+    """The place at ``x`` (n,) where the finite losses ``y`` (n,) rise most clearly and suddenly.
+
+    None below 2 SIDE rows, or where no place is sudden. The error is that of the difference of
+    the means of both sides.
+    """
+    if len(y) < 2 * SIDE:
+        return None
+    before, after = _sides(y, SIDE)
+    near = _sides(y, NEAR)
+    inner = slice(SIDE - NEAR, len(y) - SIDE - NEAR + 1)
+    height = after.mean(axis=1) - before.mean(axis=1)
+    close = (near[1].mean(axis=1) - near[0].mean(axis=1))[inner]
+    error = np.sqrt((before.var(axis=1, ddof=1) + after.var(axis=1, ddof=1)) / SIDE)
+    t = np.divide(height, error, out=np.zeros_like(height), where=error > 0)
+    t[close < SUDDEN * height] = 0.0
+    at = int(np.argmax(t))
+    if not t[at] > 0 or not math.isfinite(t[at]):
+        return None
+    return Jump(
+        update=int(x[at + SIDE]),
+        before=float(before[at].mean()),
+        after=float(after[at].mean()),
+        error=float(error[at]),
+        window=SIDE,
+        loaded=False,
+    )
+
+
+def _sides(y: Array, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The ``width`` values before and after each place that has so many, two of (places, width)."""
+    windows = np.lib.stride_tricks.sliding_window_view(y, width)
+    return windows[: len(y) - 2 * width + 1], windows[width:]
