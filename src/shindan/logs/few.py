@@ -13,10 +13,12 @@ SIDE = 3
 
 
 def few_losses(series: str, x: Array, y: Array) -> FewLosses | None:
-    """The finite losses ``y`` (n,) at ``x`` (n,); None unless LEAST <= n < FEWEST."""
+    """The finite losses ``y`` (n,) at ``x`` (n,); None unless LEAST <= n < FEWEST, or where
+    all are the same.
+    """
     finite = np.isfinite(y)
     x, y = x[finite], y[finite]
-    if not LEAST <= len(y) < FEWEST:
+    if not LEAST <= len(y) < FEWEST or y.min() == y.max():
         return None
     third = len(y) // 3
     # the highest of the first k and the lowest of the rest, for each k

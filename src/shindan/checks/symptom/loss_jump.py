@@ -2,7 +2,7 @@
 
 Welch's t of the losses after the load against those before, and a jump worth SHARE of the loss:
 a resume that restores everything continues the curve. T: 1e-6 for normal noise at ten to twenty
-micro-steps micro-steps a side; many runs are resumed, one alarm in a million is the aim. A resume of a log
+micro-steps a side; many runs are resumed, one alarm in a million is the aim. A resume of a log
 after which the loss is lower by as much did not go on with the same run: information.
 
 In the midst of a log the place with the largest t of forty rows a side is looked at, if the five
