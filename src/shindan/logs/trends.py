@@ -159,7 +159,10 @@ def jump(update: int, before: Array, after: Array, window: int) -> Jump | None:
     if not (np.isfinite(before).all() and np.isfinite(after).all()):
         return None
     error = math.sqrt(before.var(ddof=1) / len(before) + after.var(ddof=1) / len(after))
-    return Jump(update, float(before.mean()), float(after.mean()), error, window)
+    first, second = np.array_split(before, 2)
+    fall = max(0.0, float(first.mean() - second.mean()))
+    goes_on = fall * (len(before) + len(after)) / len(before)
+    return Jump(update, float(before.mean()), float(after.mean()), error, window, goes_on=goes_on)
 
 
 def rise(

@@ -90,14 +90,14 @@ def _curve(skipped: list[bool]) -> Curve:
     return Curve((), tuple(updates), (), len(updates), len(updates))
 
 
+_RUNNING = LogScale("reducing", 5, 32.0, 32.0, 2.0, 4, refused=5, fell_from=32.0)
 SICK = (
     Example(evidence=(_curve([True] * 40),), finds=({"refused": 40, "scale_first": 65536.0},)),
     Example(
         (LogScale("loss_scale", 90, 65536.0, 65536.0, 1e-8, 12),), finds=({"scale_last": 1e-8},)
     ),
+    Example((_RUNNING,), finds=({"scale_last": 2.0},)),
 )
-_RUNNING = LogScale("reducing", 5, 32.0, 32.0, 2.0, 4, refused=5, fell_from=32.0)
-SICK = (*SICK, Example((_RUNNING,), finds=({"scale_last": 2.0},)))
 HEALTHY = (
     # a search for the scale, told line by line; four refusals; many, and much is left
     Example((replace(_RUNNING, fell_from=64.0),)),

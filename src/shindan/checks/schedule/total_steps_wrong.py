@@ -170,9 +170,6 @@ SICK = (
         (LogRates("lr", 100, 1e-3, 1e-3, 0.0, 0.0, zero_share=0.5, zero_from=500.0),),
         finds=({"idle": 0.5, "step": 500.0},),
     ),
-)
-SICK = (
-    *SICK,
     Example((LogRates("lr", 4, 0.0, 0.0, 0.0, 0.0, still=2),), finds=({"evaluations": 2},)),
 )
 HEALTHY = (

@@ -170,9 +170,6 @@ SICK = (
         evidence=(_trend(*_FALL, 2.2, 2.3, 5.0, 6.2, 6.4, 7.5),),
         finds=({"updates": 1200},),
     ),
-)
-SICK = (
-    *SICK,
     # a resumed run that rises by little, all along
     Example(_log(0.05, 7.0), finds=({"updates": 900},)),
     # twelve rows: a rise in order; a leap from which it does not come back

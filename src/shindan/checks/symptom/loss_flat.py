@@ -108,16 +108,13 @@ def _trend(updates: int, low: float, high: float, *blocks: float) -> LossTrend:
 _LINES = DataLines(
     classes=65, uniform=4.17, uniform_used=4.17, unigram=3.3, bigram=2.5, tokens=9999
 )
+_LOG = LogProgress("step", 400, 1, 400, 1)
 SICK = (
     Example(
         evidence=(_trend(400, -0.02, 0.03, 4.18, 4.17, 4.18), _LINES),
         finds=({"updates": 400, "start": 4.18, "end": 4.18, "low": -0.02},),
     ),
     Example((LogFinite(of=50, constant=3.46875, column="loss"),), finds=({"loss": 3.46875},)),
-)
-_LOG = LogProgress("step", 400, 1, 400, 1)
-SICK = (
-    *SICK,
     # a log whose means scatter; one that fell for certain, by next to nothing
     Example((_trend(400, -0.09, 0.03, 2.17, 2.06, 2.11), _LOG), finds=({"start": 2.17},)),
     Example((_trend(400, -0.07, -0.01, 7.66, 7.62, 7.62), _LOG), finds=({"start": 7.66},)),

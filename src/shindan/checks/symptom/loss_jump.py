@@ -3,7 +3,8 @@
 Welch's t of the losses after the load against those before, and a jump worth SHARE of the loss:
 a resume that restores everything continues the curve. T: 1e-6 for normal noise at ten to twenty
 micro-steps a side; many runs are resumed, one alarm in a million is the aim. A resume of a log
-after which the loss is lower by as much did not go on with the same run: information.
+after which the loss is lower by as much, beyond what the losses before it were falling by, did not
+go on with the same run: information.
 
 In the midst of a log the place with the largest t of forty rows a side is looked at, if the five
 rows next to it show half of the height (``logs/shifts.py``): neighbouring losses are correlated and
@@ -42,7 +43,7 @@ def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
     for jump in trend.jumps:
         height = jump.after - jump.before
         least = max(T * jump.error, (SHARE if jump.loaded else TALL) * abs(jump.before))
-        down = jump.loaded and progress is not None and height < -least
+        down = jump.loaded and progress is not None and height + jump.goes_on < -least
         if height > least or down:
             plain = "log" if progress is not None else ""
             yield Finding(
@@ -63,9 +64,6 @@ def _trend(after: float, error: float = 0.05) -> LossTrend:
     return LossTrend("ce", 120, (3.0, 2.0, 1.6, 1.5, 1.4, 1.3), 0.1, jumps=(jump,))
 
 
-SICK = Example(
-    evidence=(_trend(3.2),), finds=({"update": 60, "before": 1.5, "after": 3.2, "window": 20},)
-)
 _LOG = LogProgress("step", 120, 1, 120, 1)
 
 
@@ -75,12 +73,23 @@ def _shift(after: float, error: float = 0.05) -> LossTrend:
 
 
 SICK = (
-    SICK,
+    Example(
+        evidence=(_trend(3.2),), finds=({"update": 60, "before": 1.5, "after": 3.2, "window": 20},)
+    ),
     Example((_trend(1.2, error=0.01), _LOG), finds=({"before": 1.5, "after": 1.2},)),
     Example((_shift(1.25), _LOG), finds=({"before": 0.8, "after": 1.25},)),
 )
 HEALTHY = (
     # a level no higher than a hard batch; one that may be chance
+    # a resume of a loss that was falling as fast before it
+    Example(
+        (
+            LossTrend(
+                "loss", 120, (3.0, 2.0), 0.1, jumps=(Jump(60, 1.5, 1.2, 0.01, 20, True, 0.25),)
+            ),
+            _LOG,
+        )
+    ),
     Example((_shift(0.95, error=0.01), _LOG)),
     Example((_shift(1.25, error=0.07), _LOG)),
     Example(evidence=(_trend(1.49),)),

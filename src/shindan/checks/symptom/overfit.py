@@ -97,6 +97,8 @@ def _trend(best: float, last: float, train: float, after: int = 4, first: float 
     return LossTrend("ce", 1200, (4.0, 3.0, 2.0, 1.5, 1.0, 0.5), 0.1, rise=rise)
 
 
+_EPOCHS = Rise(0.50, 5, 0.51, 0.69, 4, 0.5, 0.3, climb=1 / 24, scatter=0.002)
+"""Ten epochs; the four after the best rise in order, five times the scatter."""
 SICK = (
     Example(evidence=(_trend(2.2, 2.9, 0.5),), finds=({"best": 2.2, "update": 300},)),
     Example(evidence=(_trend(2.2, 5.0, 0.1),), finds=({"last": 5.0},)),
@@ -110,10 +112,8 @@ SICK = (
         ),
         finds=({"best": 2.2, "last": 3.4},),
     ),
+    Example((LogEpochs(_EPOCHS, 0.9),), finds=({"best": 0.50, "update": 5},)),
 )
-_EPOCHS = Rise(0.50, 5, 0.51, 0.69, 4, 0.5, 0.3, climb=1 / 24, scatter=0.002)
-"""Ten epochs; the four after the best rise in order, five times the scatter."""
-SICK = (*SICK, Example((LogEpochs(_EPOCHS, 0.9),), finds=({"best": 0.50, "update": 5},)))
 HEALTHY = (
     # three in order of four; as much as the scatter; less than seeds do; training stood, too
     Example((LogEpochs(replace(_EPOCHS, climb=0.17), 0.9),)),

@@ -50,6 +50,8 @@ class Jump:
     error: float
     window: int
     loaded: bool = True
+    goes_on: float = 0.0
+    """What the loss would have fallen by, had it gone on as on the side before."""
 
 
 @dataclass(frozen=True)
