@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shindan.core.evidence.trend import Jump
-from shindan.logs.trends import Array
+from shindan.logs.trends import LONGEST, Array, means
 
 SIDE = 40
 """Rows on each side: what lasts for so many is no batch and no spike."""
@@ -20,10 +20,12 @@ def shift(x: Array, y: Array) -> Jump | None:
     """The place at ``x`` (n,) where the finite losses ``y`` (n,) rise most clearly and suddenly.
 
     None below 2 SIDE rows, or where no place is sudden. The error is that of the difference of
-    the means of both sides.
+    the means of both sides. Beyond LONGEST rows, means of equal stretches stand for them.
     """
     if len(y) < 2 * SIDE:
         return None
+    size = math.ceil(len(y) / LONGEST)
+    x, y = means(x, LONGEST), means(y, LONGEST)
     before, after = _sides(y, SIDE)
     near = _sides(y, NEAR)
     inner = slice(SIDE - NEAR, len(y) - SIDE - NEAR + 1)
@@ -40,7 +42,7 @@ def shift(x: Array, y: Array) -> Jump | None:
         before=float(before[at].mean()),
         after=float(after[at].mean()),
         error=float(error[at]),
-        window=SIDE,
+        window=SIDE * size,
         loaded=False,
     )
 
