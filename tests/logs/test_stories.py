@@ -87,6 +87,18 @@ def test_a_level_lost_from_one_row_to_the_next() -> None:
     assert severity(log, "symptom/loss-jump") == "minor"
 
 
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.8])
+def test_slow_noise_is_no_lost_level(rho: float) -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        y, last = 1 + 2 * np.exp(-np.arange(1500) / 300), 0.0
+        for i, fresh in enumerate(rng.standard_t(4, 1500) * 0.12):
+            last = rho * last + fresh * math.sqrt(1 - rho**2)
+            y[i] += last
+        found = shift(np.arange(1500.0), y)
+        assert found is None or found.after - found.before <= 7 * found.error
+
+
 @pytest.mark.parametrize(
     ("line", "scales", "found"),
     [

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shindan.core.evidence.trend import Jump
+from shindan.logs.noise import correlation
 from shindan.logs.trends import LONGEST, Array, means
 
 SIDE = 40
@@ -32,6 +33,8 @@ def shift(x: Array, y: Array) -> Jump | None:
     height = after.mean(axis=1) - before.mean(axis=1)
     close = (near[1].mean(axis=1) - near[0].mean(axis=1))[inner]
     error = np.sqrt((before.var(axis=1, ddof=1) + after.var(axis=1, ddof=1)) / SIDE)
+    rho = correlation(y)
+    error *= math.sqrt((1 + rho) / (1 - rho))  # neighbours say the same in part: AR(1)
     t = np.divide(height, error, out=np.zeros_like(height), where=error > 0)
     t[close < SUDDEN * height] = 0.0
     at = int(np.argmax(t))

@@ -9,7 +9,7 @@ go on with the same run: information.
 In the midst of a log the place with the largest t of forty rows a side is looked at, if the five
 rows next to it show half of the height (``logs/shifts.py``): neighbouring losses are correlated and
 places are many, so the height must be TALL, above which no hard batch of a healthy run stands
-(``symptom/loss-spikes``), and forty rows later it still is.
+(``symptom/loss-spikes``), and its error is widened by what neighbours have in common (AR(1)).
 """
 
 from collections.abc import Iterator
