@@ -10,6 +10,7 @@ from shindan.core.evidence.logs import LogClip, LogFinite, LogRates
 from shindan.core.evidence.trend import LossTrend
 from shindan.diagnose.engine import diagnose
 from shindan.logs.judged import judged
+from shindan.logs.knownlines import few_at_line
 from shindan.logs.table import LogTable
 from shindan.logs.trends import FEWEST, LONGEST, means, slope, spikes
 
@@ -131,6 +132,22 @@ def test_overfitting_in_a_log_of_a_few_epochs(turns: bool, said: bool) -> None:
         }
     )
     assert ("symptom/overfit" in ids(log)) is said
+
+
+@pytest.mark.parametrize(
+    ("losses", "sizes", "found"),
+    [
+        ([10.8242, 10.8244], (), True),
+        ([10.8242, 10.8244], (32000,), False),  # the log's own vocabulary is another
+        ([10.3735, 10.3736], (32000,), True),
+        ([10.83, 10.80], (), False),  # has begun to fall
+        ([10.70, 10.70], (), False),  # at no line
+    ],
+)
+def test_a_few_rows_at_a_line(losses: list[float], sizes: tuple[int, ...], found: bool) -> None:
+    stand = few_at_line("loss", "step", [50.0, 100.0], losses, sizes)
+    assert (stand is not None) is found
+    assert stand is None or not stand.given
 
 
 def test_a_jump_at_a_resume() -> None:

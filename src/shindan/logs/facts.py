@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from shindan.core.errors import ShindanError
 from shindan.core.evidence.pairs import Facts
+from shindan.logs.numerals import number_in
 from shindan.logs.roles import normal
 from shindan.logs.table import LogTable
 
@@ -122,7 +123,7 @@ def known(table: LogTable, said: Given) -> dict[str, float | str]:
         if value is None:
             continue
         if key in NUMBERS:
-            number = _number(value)
+            number = number_in(value)
             if number is not None and number >= 0:
                 found[key] = number
         elif isinstance(value, str) and (key not in CHOICES or value in CHOICES[key]):
@@ -130,7 +131,7 @@ def known(table: LogTable, said: Given) -> dict[str, float | str]:
     recipe = table.settings.get("recipe")
     if isinstance(recipe, str):
         found.setdefault("command", f"shindan train {recipe}")
-    masked = _number(_setting(table, MASKING))
+    masked = number_in(_setting(table, MASKING))
     if masked:
         found.setdefault("positions", "masked")
     if "batch_size" not in said and found.get("batch_size") is not None:
@@ -175,14 +176,3 @@ def _setting(table: LogTable, patterns: tuple[str, ...]) -> object:
             ):
                 return value
     return None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return float(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

@@ -68,3 +68,15 @@ def as_float(value: object) -> float | None:
         except OverflowError:
             return math.inf if value > 0 else -math.inf
     return None
+
+
+def number_in(value: object) -> float | None:
+    """The number that a setting is or spells; None for anything else, booleans too."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

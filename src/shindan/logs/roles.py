@@ -9,6 +9,7 @@ import numpy as np
 
 from shindan.core.errors import ShindanError
 from shindan.core.evidence.logs import Role, Why
+from shindan.logs.numerals import number_in
 from shindan.logs.table import LogTable, Numbers
 
 _VAL = r"(?:val|valid|validation|eval|evaluation|dev|test)"
@@ -143,7 +144,7 @@ def setting(table: LogTable, what: str) -> tuple[str, float] | None:
     """Name and number of the setting that says ``what``, by the last part of its name."""
     for pattern in SETTINGS[what]:
         for name, value in table.settings.items():
-            number = _number(value)
+            number = number_in(value)
             if number is not None and re.fullmatch(pattern, normal(name.rpartition(".")[2])):
                 return name, number
     return None
@@ -224,14 +225,3 @@ def _is_exponential(loss: Numbers, ppl: Numbers) -> bool:
     if both.sum() < 2:
         return False
     return bool(np.median(np.abs(np.log(ppl[both]) - loss[both])) < 0.01)
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return float(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

@@ -72,7 +72,7 @@ class NonFinite(Probe):
         self.overflowed = False
         self.boundary = 0
         self.tail = _Tail()
-        self.bad = self.micro = 0
+        self.bad = self.micro = self.lost = 0
         self.scaled = False
 
     # -- what a replay needs ---------------------------------------------------------------
@@ -153,8 +153,10 @@ class NonFinite(Probe):
 
     def on_clip(self, clip: ClipCall) -> None:
         """The norm before an update that the script may skip; a GradScaler skips by itself."""
-        if not self.scaled and clip.norm is not None and clip.norm.device.type == "cpu":
-            self._gradient(clip.norm)
+        if self.scaled or clip.norm is None or clip.norm.device.type != "cpu":
+            return
+        self.lost += not bool(clip.norm.isfinite())
+        self._gradient(clip.norm)
 
     def on_step(self, step: OptimizerStep) -> None:
         """The gradient, before it is applied."""
@@ -271,7 +273,7 @@ class NonFinite(Probe):
             yield FirstNonFinite()
         else:
             first = (harmful or events)[0]
-            yield FirstNonFinite(replace(first, batches=self.bad, of=self.micro))
+            yield FirstNonFinite(replace(first, batches=self.bad, of=self.micro, lost=self.lost))
 
 
 def _rewind(rng: dict[str, Any]) -> None:

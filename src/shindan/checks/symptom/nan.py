@@ -46,6 +46,7 @@ def CHECK(curve: Curve, first: FirstNonFinite | None) -> Iterator[Finding]:
             "losses": losses,
             "of": of,
             "updates": len(spoilt),
+            **({"left_out": event.lost} if event and kept_out else {}),
             "seen_in": event.seen_in if event else ("loss" if bad else "gradient"),
             **({"operation": last.name, "phase": last.phase} if last else {}),
             **({} if last else {"because": event.because if event else ""}),
@@ -131,9 +132,9 @@ SICK = (
     Example(
         evidence=(
             _curve(3.0, 2.9, 2.8),
-            FirstNonFinite(Event(1, 1, "gradient", (_SOFTMAX,), harm="none", of=3)),
+            FirstNonFinite(Event(1, 1, "gradient", (_SOFTMAX,), harm="none", of=3, lost=2)),
         ),
-        finds=({"losses": 0, "updates": 0, "operation": "softmax"},),
+        finds=({"losses": 0, "updates": 0, "left_out": 2, "operation": "softmax"},),
     ),
     Example(
         evidence=(

@@ -82,7 +82,8 @@ class Event:
     key of why, or "").
     ``harm``: ``weights`` when an update was made with it or parameters became non-finite,
     ``none`` when the next update was made without it and found them finite, ``unknown`` when
-    none followed. ``batches`` with a non-finite loss out of ``of`` seen. ``largest`` parameters
+    none followed. ``batches`` with a non-finite loss out of ``of`` seen, ``lost`` norms at clipping
+    that were not finite: each an update that was not made, or was spoilt. ``largest`` parameters
     at that moment, largest first; ``broken`` names parameters that held non-finite numbers
     already before this forward.
     """
@@ -95,6 +96,7 @@ class Event:
     harm: Literal["weights", "none", "unknown"] = "unknown"
     batches: int = 0
     of: int = 0
+    lost: int = 0
     largest: tuple[Weight, ...] = ()
     broken: tuple[str, ...] = ()
 
@@ -103,7 +105,8 @@ class Event:
         """What it cost the run."""
         if self.harm != "none":
             return "critical"
-        return "major" if self.batches > max(OFTEN * self.of, 1) else "minor"
+        often = max(self.batches, self.lost) > max(OFTEN * self.of, 1)
+        return "major" if often else "minor"
 
 
 @dataclass(frozen=True)
