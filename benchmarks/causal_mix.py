@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, median, pstdev
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -30,6 +31,8 @@ from settling.report_2 import MIX
 from settling.runs import Slots, folder_name, jobs
 
 from shindan.logs.trends import slope
+from shindan.reference.train.controller import CITIES
+from shindan.reference.train.controller import WINDOW as WINDOW_OF_NORMS
 from shindan.reference.train.metrics import read
 
 WINDOW, STEEP, NEAR = 200, -3.0, 0.01
@@ -101,12 +104,13 @@ def main() -> None:
         slots.run(todo)
     courses = {arm: course(out / f"{folder_name(arm)}-0") for arm in asked.arms}
     told = {arm: one for arm, one in courses.items() if len(one.loss)}
-    print(table(told))
+    way = weights(out / f"{folder_name('as reported')}-0")
+    print(f"{table(told)}\n\n{way}")
     if asked.page:
         drawn = asked.docs / f"report-2-figure-4-{asked.size}.svg"
         asked.docs.mkdir(parents=True, exist_ok=True)
         draw(told, drawn)
-        text = f"{table(told)}\n\n![loss and slope of both runs]({drawn.name})"
+        text = f"{table(told)}\n\n{way}\n\n![loss and slope of both runs]({drawn.name})"
         put(asked.docs / "report-2.md", f"figure 4 {asked.size}", text)
 
 
@@ -153,6 +157,31 @@ def table(courses: dict[str, Course]) -> str:
             f"| {before.sum()} of {len(before)} | {weakest} | {steep} |"
         )
     return "\n".join(rows)
+
+
+def weights(folder: Path) -> str:
+    """How far the weights of the run as reported went, and what of it was its gradients' doing."""
+    lines = read(folder)
+    last = [line for line in lines if "displacement" in line][-1:]
+    if not last or last[0]["update"] < WINDOW_OF_NORMS:
+        return ""
+    train = [x for x in lines if x["kind"] == "train" and x["update"] <= last[0]["update"]]
+    norms = [x["grad_norm"] for x in train]
+    own = sum(x["lr"] * CITIES[-1].lr_scale * min(x["grad_norm"], x["grad_clip"]) for x in train)
+    cut = [x["cut"] for x in train if "cut" in x]
+    windows = [norms[end - WINDOW_OF_NORMS : end] for end in range(WINDOW_OF_NORMS, len(norms) + 1)]
+    variations = [pstdev(window) / fmean(window) for window in windows]
+    above = fmean(x["grad_norm"] > x["grad_clip"] for x in train)
+    return (
+        f"The weights of the run as reported, after {len(train)} updates: "
+        f"{last[0]['displacement']:.3f} in L2 from where they began "
+        f"({last[0]['displacement_rms']:.1e} each, RMS), by a way of "
+        f"{sum(x['moved'] for x in train):.3f}; the clipped gradients alone, without weight "
+        f"decay, make a way of {own:.3f}. The norm was above the clip in {above:.0%} of the "
+        f"updates; the hooks cut {cut[0]:.1%} of the gradients at first and {cut[-1]:.1%} in the "
+        f"end; the CV of ten norms was {min(variations):.3f} at least and {median(variations):.3f} "
+        f"in the median."
+    )
 
 
 def draw(courses: dict[str, Course], path: Path) -> None:

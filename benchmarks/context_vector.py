@@ -6,8 +6,10 @@
 Its 64 positions come one after another, in kernels that take longer to start than to run. Measured
 are whole updates (forward, backward, clipping, AdamW) on random words: plain, with the positions
 in CUDA graphs, and with the step of one position compiled besides, which is what ``compile=true``
-does. The last two are first compared with the plain one, in fp32 and without dropout. --page tells
-what needs no training: the signal by layer, and what frequencies alone reach.
+does. The last two are first compared with the plain one, without dropout and in fp64: in fp32 a
+unit near zero falls on either side of a ReLU, and 64 positions enlarge what follows to 1e-4.
+--page tells what needs no training (the signal by layer, what frequencies alone reach) and draws
+what settle.py does not.
 """
 
 import argparse
@@ -23,7 +25,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from settling import curves, fading, frequencies, report_4
+from settling import along, curves, fading, frequencies, report_4
 from settling.pages import put
 
 from shindan.reference.data.collate import next_tokens
@@ -50,7 +52,7 @@ class Variant:
     compiled: bool = False
 
 
-PLAIN = Variant("plain", "fp32")
+PLAIN = Variant("plain", "fp64")
 FASTEST = Variant("compiled step in graphs", "bf16", graphs=True, compiled=True)
 VARIANTS = (
     FASTEST,
@@ -81,7 +83,7 @@ def main() -> None:
     print(f"{torch.__version__}, {torch.cuda.get_device_name() if device == 'cuda' else device}")
     batch = random_words(64, asked.length, device)
     for variant in (FASTEST, VARIANTS[1]):
-        far = difference(replace(SIX, dropout=0.0), replace(variant, precision="fp32"), batch)
+        far = difference(replace(SIX, dropout=0.0), replace(variant, precision="fp64"), batch)
         print(f"{variant.name}: largest difference {far:.1e}, to be below {AS_NEAR:g}", flush=True)
     for size, rows, variant in plan(asked.sizes, asked.batch_sizes):
         if time.monotonic() > until:
@@ -105,6 +107,14 @@ def pages(out: Path, data: Path) -> None:
             continue
         curves.draw(report_4.PLAN, folder, names, lines, drawn)
         put(page, f"{size} curves", f"![training loss, {size}]({drawn.name})")
+    put(page, "gpu along", along.table(out / "report_4:gpu", report_4.REAL, range(250, 2001, 250)))
+    full, updates = out / "report_4_figure:full", range(500, 2501, 500)
+    told = [
+        along.table(full, ("six", "twelve"), updates),
+        along.gaps(full, "twelve", "six", updates),
+        along.losses(full, ("six", "twelve"), updates),
+    ]
+    put(place / "report-4-figure.md", "full along", "\n".join(told))
 
 
 def frequencies_of(data: Path) -> frequencies.Lines:
@@ -143,7 +153,8 @@ def built(config: ContextVectorConfig, variant: Variant) -> KnownWordsObjective:
     made = KnownWordsObjective(ContextVectorLM(config), 0.0, 1, graphs=graphs)
     if variant.compiled:
         made.compile()
-    return made.to("cuda" if torch.cuda.is_available() else "cpu").train()
+    dtype = torch.float64 if variant.precision == "fp64" else torch.float32
+    return made.to("cuda" if torch.cuda.is_available() else "cpu", dtype).train()
 
 
 def learnt(objective: KnownWordsObjective, variant: Variant, batch: Batch) -> torch.Tensor:

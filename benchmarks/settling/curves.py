@@ -12,6 +12,8 @@ from shindan.reference.train.metrics import read
 
 WINDOW = 50
 """Updates of the running mean."""
+POINTS = 250
+"""Of a curve, about: more are not seen and make a large file."""
 
 
 def draw(
@@ -28,12 +30,13 @@ def draw(
             losses = np.array([float(line["loss"]) for line in told])
             wide = max(1, min(len(told) // 4, WINDOW // int(updates[1] - updates[0])))
             mean = np.convolve(losses, np.ones(wide) / wide, "valid")
-            axes.plot(updates[wide - 1 :], mean, label=arm, lw=1.2)
+            few = slice(None, None, max(1, len(mean) // POINTS))
+            axes.plot(updates[wide - 1 :][few], mean[few], label=arm, lw=1.2)
     for name, value in lines.items():
         axes.axhline(value, color="gray", lw=0.8, ls="--")
         axes.annotate(name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     axes.set_ylim(min(lines.values()) - 0.5, max(lines.values()) + 0.5)
     axes.set_xlabel("update")
     axes.set_ylabel("training loss, nats a label (running mean)")
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="lower left")
     figure.savefig(path, metadata={"Date": None})

@@ -105,13 +105,10 @@ PLAN = Plan(
             arms=(
                 "as reported",
                 "reported, no hooks",
-                "reported, no clip",
                 "reported, not pinned, lr .05",
-                "reported, controller free, limits as reported",
-                "reported, controller repaired",
-                "reported, one batch of 16",
                 "reported, no hooks, no clip, not pinned",
                 "reported, AdamW, lr 3e-3",
+                "right",
             ),
         ),
         "gpu": Size(

@@ -10,14 +10,14 @@ import json
 import math
 import sqlite3
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from shindan.core.evidence.curve import Curve, EvalPoint, MicroStep, Update
-from shindan.logs.wire import masked_crc
 from shindan.record.store import Writer
+
+from .encoding import field, leveldb, single, tfrecord
 
 ROWS = 40
 
@@ -55,6 +55,12 @@ def nanogpt() -> bytes:
             lines.append(f"step {r['step']}: train loss {r['loss']:.4f}, val loss {r['loss']:.4f}")
         lines.append(f"iter {r['step']}: loss {r['loss']:.4f}, time 12.50ms, mfu 3.10%")
     return "\n".join(lines).encode() + b"\n"
+
+
+def build_nanogpt() -> bytes:
+    lines = ["0 val 10.9511", "0 hella 0.2463"]
+    lines += [f"{r['step']} train {r['loss']:.6f}" for r in rows()]
+    return "\n".join([*lines, f"{ROWS} val 3.5"]).encode()
 
 
 def llmc() -> bytes:
@@ -153,32 +159,6 @@ def wandb_csv() -> bytes:
     return "\n".join(lines).encode()
 
 
-def varint(value: int) -> bytes:
-    out = b""
-    while value > 127:
-        out, value = out + bytes([value & 127 | 128]), value >> 7
-    return out + bytes([value])
-
-
-def field(number: int, value: int | float | bytes | str) -> bytes:
-    """A protobuf field; floats as doubles."""
-    if isinstance(value, float):
-        return varint(number << 3 | 1) + struct.pack("<d", value)
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    content = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
-def single(number: int, value: float) -> bytes:
-    return varint(number << 3 | 5) + struct.pack("<f", value)
-
-
-def tfrecord(data: bytes) -> bytes:
-    size = struct.pack("<Q", len(data))
-    return size + struct.pack("<I", masked_crc(size)) + data + struct.pack("<I", masked_crc(data))
-
-
 def tensorboard() -> bytes:
     out = tfrecord(field(1, 1e9) + field(3, "brain.Event:2"))
     for r in rows():
@@ -187,27 +167,6 @@ def tensorboard() -> bytes:
         values += field(1, field(1, "lr") + field(8, tensor))
         out += tfrecord(field(1, 1e9 + r["step"]) + field(2, r["step"]) + field(5, values))
     return out
-
-
-def leveldb(records: list[bytes], header: bytes) -> bytes:
-    """LevelDB's log format, in blocks of 32 KiB (checksums as W&B's: crc32 of kind and data)."""
-    out = bytearray(header)
-    for record in records:
-        first = True
-        while True:
-            left = 32768 - len(out) % 32768
-            if left < 7:
-                out += b"\0" * left
-                continue
-            part, record = record[: left - 7], record[left - 7 :]
-            kind = {(True, True): 1, (True, False): 2, (False, False): 3, (False, True): 4}[
-                first, not record
-            ]
-            out += struct.pack("<IHB", zlib.crc32(bytes([kind]) + part), len(part), kind) + part
-            first = False
-            if not record:
-                break
-    return bytes(out)
 
 
 def wandb() -> bytes:
@@ -274,6 +233,7 @@ _MAKERS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "hf-trainer-state": ("trainer_state.json", trainer_state),
     "hf-printed": ("train.log", hf_printed),
     "nanogpt": ("train.log", nanogpt),
+    "build-nanogpt": ("log.txt", build_nanogpt),
     "llmc": ("train.log", llmc),
     "modded-nanogpt": ("train.txt", modded_nanogpt),
     "word-language-model": ("train.log", word_language_model),

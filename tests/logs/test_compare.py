@@ -4,18 +4,22 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from shindan.cli.main import main
 from shindan.core.check import Check, Pairing
 from shindan.core.errors import ShindanError
+from shindan.core.evidence.pairs import Axis, Facts, Side
 from shindan.core.registry import checks
 from shindan.core.text import LANGUAGES
 from shindan.diagnose.compare import Compared, compare
+from shindan.logs.meeting import meetings
+from shindan.logs.sides import Run
 from shindan.report import jsondoc
 
-from .curves import FIGURES
+from .curves import FIGURES, Array
 
 PAIRINGS = [(c, p) for c in checks() for p in c.pairings]
 
@@ -79,6 +83,75 @@ def test_report_0_a_lower_loss_and_a_worse_model() -> None:
     own, hf = made.comparison.sides
     assert own.read("run", "training") == pytest.approx(5.806, abs=0.001)
     assert hf.read("run", "training") == 5.758
+
+
+def test_report_0_with_nothing_but_the_mean_of_the_run(tmp_path: Path) -> None:
+    """As a console shows it: {'train_runtime': ..., 'train_loss': 5.758, 'epoch': 3.0}."""
+    state = {"epoch": 3.0, "global_step": 18750, "max_steps": 18750}
+    last = {"epoch": 3.0, "step": 18750, "train_loss": 5.758}
+    path = tmp_path / "trainer_state.json"
+    path.write_text(json.dumps({**state, "log_history": [last]}, indent=1))
+    found = compare([logged("report0_own"), path]).document.findings
+    (said,) = (f for f in found if f.id == "comparison/losses-differ-in-definition")
+    assert said.measured["over_b"] == "run"
+    # the own log has epochs, so its mean over the run can be held against it: 5.806
+    assert said.measured["read_as"] == "run"
+    assert said.measured["read_a"] == pytest.approx(5.806, abs=0.001)
+
+
+def test_facts_are_taken_by_the_names_settings_have() -> None:
+    said = ("A:lr=1e-4,n_params=2739432", "B:lr=1e-4,batch-size=512", "A:batch_size=32")
+    made = of("seed_1", "seed_2", said=said)
+    facts = made.comparison.sides[0].facts
+    assert (facts.rate, facts.parameters, facts.batch) == (1e-4, 2739432, 32)
+    assert ids(made)["comparison/lr-not-retuned"] in ("major", "info")
+
+
+def recorded(folder: Path, seed: int, updates: int, **settings: float | str) -> Path:
+    """A run of ours: metrics, training and validation in one column, and its settings."""
+    rng, place = np.random.default_rng(seed), folder / f"run-{seed}-{updates}"
+    place.mkdir()
+    rows = []
+    for i in range(10, updates + 1, 10):
+        loss = 2 + 6 * i**-0.4
+        rows.append({"kind": "train", "update": i, "loss": loss + rng.normal(0, 0.05), "lr": 1e-3})
+        if i % 100 == 0:
+            rows.append({"kind": "validation", "update": i, "loss": loss + rng.normal(0, 0.01)})
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (place / "metrics.jsonl").write_text(text)
+    held = {"recipe": "bert-mlm", "settings": {"seed": seed, "learning_rate": 1e-3, **settings}}
+    (place / "settings.json").write_text(json.dumps(held))
+    return place
+
+
+def test_two_seeds_of_ours_are_not_accused(tmp_path: Path) -> None:
+    made = compare([recorded(tmp_path, seed, 1000, batch_size=32) for seed in (1, 2)])
+    assert not any(s != "info" for s in ids(made).values())
+    (pair,) = made.comparison.pairs
+    assert pair.of == "validation"
+
+
+def test_the_fair_rerun_is_a_command(tmp_path: Path) -> None:
+    runs = [recorded(tmp_path, 1, 4000, batch_size=32), recorded(tmp_path, 2, 500, batch_size=256)]
+    made = compare(runs)
+    assert ids(made)["comparison/unequal-budget"] == "minor"
+    wanted = "shindan train bert-mlm batch_size=32 max_updates=4000 seed=1"
+    assert made.comparison.pairs[0].rerun == wanted
+
+
+def test_where_one_schedule_ended_and_the_other_did_not() -> None:
+    steps = np.arange(10.0, 2001, 10)
+    loss = 2 + 6 * steps**-0.4
+    side = Side("run", Facts())
+    at: dict[Axis, Array] = {"updates": steps}
+    long = Run(side, {"training": loss}, at, 1e-3 * (1 - steps / 2000))
+    short = Run(
+        side, {"training": loss[:100]}, {"updates": steps[:100]}, 1e-3 * (1 - steps[:100] / 1000)
+    )
+    (met,) = meetings(long, short, "training")
+    assert met.rate_a == pytest.approx(0.5, abs=0.02)
+    assert met.rate_b == pytest.approx(0.0, abs=0.02)
+    assert met.schedules_differ
 
 
 def test_two_seeds_are_not_accused() -> None:

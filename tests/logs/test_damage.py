@@ -30,7 +30,7 @@ def test_json_that_is_cut_off(tmp_path: Path) -> None:
     assert 15 <= len(found) <= 25
     path = tmp_path / "h.json"
     path.write_text('{"step": [1, 2, 3], "loss": [2.5, 2.4, 2.')
-    assert [(len(t), keys(t)) for t in read(path)] == [(3, ["log-cut"]), (2, ["log-cut"])]
+    assert [(len(t), keys(t)) for t in read(path)] == [(2, ["log-cut"])]
 
 
 def test_json_that_is_damaged_in_the_middle(tmp_path: Path) -> None:
@@ -121,6 +121,17 @@ def test_lines_torn_by_two_writers(tmp_path: Path) -> None:
     found = one(tmp_path / "a.log", text.replace("step 9 loss", "step 9 step 9 lossloss"))
     assert found.present["loss"].sum() >= 58
     assert found.present["lr"].sum() == 60
+
+
+def test_lines_that_were_redrawn(tmp_path: Path) -> None:
+    bars = "".join(
+        f"\r{i}%|██  | {i}/100 [00:01<00:09, 3.9it/s, loss={5 - i / 50}]" for i in range(9)
+    )
+    lines = [f"epoch {n} val loss {4 - n}{bars}" for n in range(3)]
+    found = one(tmp_path / "train.log", "\n".join(lines) + "\r\n")
+    assert found.lines is not None
+    assert found.lines.tolist() == [1] * 10 + [2] * 10 + [3] * 10
+    assert found.present["loss"].sum() == 27
 
 
 def test_numbers_as_people_write_them(tmp_path: Path) -> None:

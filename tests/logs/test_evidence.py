@@ -68,6 +68,15 @@ def test_zero_is_told_only_where_the_log_has_the_figures() -> None:
     assert rates([round(v, 4) for v in early]).zero_share == 0.0
 
 
+@pytest.mark.parametrize(("second", "differing"), [(1e-4, 0), (5e-5, N)])
+def test_any_group_of_the_optimizer_may_be_meant(second: float, differing: int) -> None:
+    log = {"step": STEPS, "loss": LOSS, "lr": [1e-4] * N}
+    groups = {"optimizer_lrs.0": [1e-5] * N, "optimizer_lrs.1": [second] * N}
+    found = judged(table({**log, **groups})).evidence[LogRates]
+    assert isinstance(found, LogRates)
+    assert (found.compared, found.differing) == (N, differing)
+
+
 def test_a_straight_rise() -> None:
     assert rates([1e-6 * (i + 1) for i in range(N)]).straight
     assert not rates([1e-6 * 1.05**i for i in range(N)]).straight
@@ -91,6 +100,15 @@ def test_the_limit_comes_from_a_column_or_a_setting() -> None:
     assert (clip.limit, clip.limit_from, clip.active) == (1.0, "max_grad_norm", N)
 
 
+def test_a_norm_after_clipping_lies_at_its_limit() -> None:
+    norms = [min(1.0, 0.5 + i / N) for i in range(N)]
+    log = table({"step": STEPS, "loss": LOSS, "grad_norm": norms}, settings={"grad_clip": 1.0})
+    clip = judged(log).evidence[LogClip]
+    assert isinstance(clip, LogClip)
+    assert (clip.after, clip.active) == (True, N // 2)
+    assert "optimizer/clip-always-active" in ids(log)
+
+
 def test_spikes_and_overfitting_are_found_in_a_log() -> None:
     spiky = list(LOSS)
     spiky[80:86] = [v + 4 for v in LOSS[80:86]]
@@ -99,6 +117,20 @@ def test_spikes_and_overfitting_are_found_in_a_log() -> None:
     turned = [4 - 0.3 * i if i < 4 else 2.8 + 0.4 * (i - 4) for i in range(10)]
     evals = [turned[i // 12] if i % 12 == 11 else None for i in range(N)]
     assert "symptom/overfit" in ids(table({"step": STEPS, "loss": falls, "val_loss": evals}))
+
+
+@pytest.mark.parametrize(("turns", "said"), [(True, True), (False, False)])
+def test_overfitting_in_a_log_of_a_few_epochs(turns: bool, said: bool) -> None:
+    train = [2.0 * 0.75**i for i in range(12)]
+    last = [0.9 + 0.1 * i for i in range(8)] if turns else [0.9 - 0.01 * i for i in range(8)]
+    log = table(
+        {
+            "epoch": [float(i) for i in range(12)],
+            "loss": train,
+            "val_loss": [1.8, 1.4, 1.1, 1, *last],
+        }
+    )
+    assert ("symptom/overfit" in ids(log)) is said
 
 
 def test_a_jump_at_a_resume() -> None:

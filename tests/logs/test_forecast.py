@@ -43,7 +43,7 @@ def test_no_further_than_the_last_phase_has_lasted() -> None:
 @pytest.mark.parametrize("form", ["power", "exponential"])
 def test_intervals_hold_nine_of_ten(form: str, rho: float) -> None:
     t = steps(1500)
-    curve = 2 + 6 * t**-0.3 if form == "power" else 3 + 4 * np.exp(-t / 1500)
+    curve = 2 + 6 * t**-0.3 if form == "power" else 3 + 4 * np.exp(-t / 300)
     inside = 0
     for seed in range(40):
         y = curve + noise(1500, rho, 0.05, seed)
@@ -56,9 +56,11 @@ def test_intervals_hold_nine_of_ten(form: str, rho: float) -> None:
 def test_what_cannot_be_forecast_is_refused() -> None:
     t = steps(400)
     y = 3 + 5 * t**-0.3 + noise(400, 0.0, 0.02, 0)
+    speeding = 3 + 4 * np.exp(-t / 1500) + noise(400, 0.0, 0.01, 0)
     rising = np.where(t > 250, y + 0.01 * (t - 250), y)
     for told, key in (
         (seen(t, rising, 450), "forecast-rising"),
+        (seen(t, speeding, 450), "forecast-speeding"),
         (seen(t, np.where(t == 400, np.nan, y), 450), "forecast-not-finite"),
         (seen(t, y, 450, lr=1e-3 * (1 - t / 500)), "forecast-decaying"),
         (seen(t, y, 450, lr=1e-3 * t / 500), "forecast-warming"),

@@ -15,7 +15,7 @@ from .fuzzing import assert_sound
 from .samples import ROWS, loss, samples
 
 _LOSS = {"csv lightning": "train_loss", "tensorboard": "train/loss", "modded-nanogpt": "train_loss",
-         "fairseq": "train loss", "megatron": "lm loss"}  # fmt: skip
+         "fairseq": "train loss", "megatron": "lm loss", "build-nanogpt": "train"}  # fmt: skip
 _SETTINGS: dict[str, dict[str, object]] = {
     "hf-trainer-state": {"max_steps": ROWS, "global_step": ROWS},
     "nanogpt": {"learning_rate": 0.001, "units.time": "ms", "units.mfu": "%"},
@@ -88,6 +88,18 @@ def test_kinds_of_lines_are_rows_with_other_columns(
     assert not (found.present["val loss"] & found.present["mfu"]).any()
     lightning = table(sound, "csv lightning", tmp_path)
     assert not (lightning.present["train_loss"] & lightning.present["val_loss"]).any()
+
+
+def test_rare_lines_are_rows_where_they_measure(tmp_path: Path) -> None:
+    lines = [f"{i} loss {9 - i / 99:.3f}" for i in range(300)]
+    lines[200:200] = ["step 199: val loss 7.5", "She sold 200 apples for 3.5 each", "reward is 7"]
+    lines[100:100] = ["step 99: val loss 8.5"]
+    path = tmp_path / "train.log"
+    path.write_text("\n".join(["seed: 42", *lines, "best of 3 runs: test acc 0.75 in 12 min"]))
+    (found,) = read(path)
+    assert set(found.columns) == {"index", "loss", "step", "val loss", "reward", "test acc"}
+    assert found.columns["step"][found.present["val loss"]].tolist() == [99, 199]
+    assert found.settings == {"seed": 42}
 
 
 def test_a_folder_is_searched(sound: dict[str, tuple[str, bytes]], tmp_path: Path) -> None:

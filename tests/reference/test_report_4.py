@@ -1,5 +1,6 @@
 """The experiments of report 4: what frequencies reach, when a run does better, plans to run."""
 
+import json
 import math
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from settling import fading, frequencies, report_4, report_4_figure
+from settling import along, fading, frequencies, report_4, report_4_figure
 from settling.plan import Plan
 from settling.runs import merged
 
@@ -60,3 +61,26 @@ def test_every_arm_of_every_size_is_a_run(plan: Plan) -> None:
             (named,) = (w.removeprefix("size=") for w in words if w.startswith("size="))
             said = from_words(w for w in words if not w.startswith("size="))
             load(recipe).resolve(named, given({"output_dir": "x"}, "test"), said)
+
+
+def test_perplexity_along_the_way_of_what_has_come_so_far(tmp_path: Path) -> None:
+    for name, curve in {
+        "a-0": {1: 9.0, 2: 8.0},
+        "a-1": {1: 7.0},
+        "a-b-0": {1: 6.0, 2: 5.0},
+    }.items():
+        told = [
+            {"kind": kind, "update": n, "perplexity": value, "loss": value}
+            for n, value in curve.items()
+            for kind in ("train", "validation")
+        ]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in told))
+    assert along.table(tmp_path, ["a", "a b", "c"], [1, 2]).splitlines()[2:] == [
+        "| a | 8.00 (2) | 8.00 (1) |",
+        "| a b | 6.00 (1) | 5.00 (1) |",
+        "| c | – | – |",
+    ]
+    assert along.gaps(tmp_path, "a b", "a", [1, 3]) == "| a b minus a | -3.00 | – |"
+    # means 9, 7 and, of the run that came to 2, (9 + 8) / 2
+    assert along.losses(tmp_path, ["a"], [1, 2]) == "| training loss, a | 8.000 (2) | 8.500 (1) |"

@@ -50,14 +50,20 @@ def test_differences_are_paired_by_seed_with_students_interval(tmp_path: Path) -
     assert far.difference == pytest.approx(0.0), "compared with the arm that against names"
 
 
-def test_noise_is_pooled_over_the_arms(tmp_path: Path) -> None:
+def test_an_arm_compared_with_another_is_told_against_the_base_too(tmp_path: Path) -> None:
     ran(tmp_path, "base", 0.0, 0.0, 0.0)
     ran(tmp_path, "other", 0.1, 0.2, 0.3)
     ran(tmp_path, "far", 0.2, 0.2, 0.2)
-    # sds 0.1 and, against "other", 0.1; t(0.975, 4) = 2.776
-    said = tables.noise(tables.effects(PLAN, tmp_path, (0, 1, 2), "loss"))
-    assert "sd 0.100" in said
-    assert "beyond 0.160" in said
+    found = tables.effects(PLAN, tmp_path, (0, 1, 2), "loss")
+    assert found[1].from_base is None
+    assert found[2].from_base is not None
+    assert found[2].from_base.difference == pytest.approx(0.2)
+    table = tables.markdown(PLAN, found, "loss").splitlines()
+    assert "from base" in table[0]
+    assert len({line.count("|") for line in table}) == 1
+    # far against other and other against base have sd 0.1, far against base 0
+    said = tables.noise(found)
+    assert "0.050 against base (0.000 to 0.100); 0.100 against other (0.100 to 0.100)" in said
 
 
 def test_one_seed_gives_no_interval_and_no_noise(tmp_path: Path) -> None:

@@ -8,22 +8,31 @@ from typing import Any
 import click
 
 from shindan.cli.output import Output, output_options, told
+from shindan.cli.tokens import lines_of
 from shindan.core.errors import ShindanError
 from shindan.core.finding import SEVERITIES
 
 FAILED = 3
-ROLES = ("loss", "validation", "lr", "step", "epoch", "tokens", "grad_norm")
+ROLES = {
+    "loss": "training loss",
+    "validation": "validation loss",
+    "lr": "learning rate",
+    "step": "counter of steps",
+    "epoch": "epoch",
+    "tokens": "counter of tokens",
+    "grad_norm": "gradient norm",
+}
 """Roles with an option of their own; --role gives any."""
 
 
 def role_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --loss, --lr, --step ... and --role."""
-    for role in reversed(ROLES):
+    for role, named in reversed(ROLES.items()):
         command = click.option(
             f"--{role.replace('_', '-')}",
             f"role_{role}",
             metavar="COLUMN",
-            help=f"The column that is the {role.replace('_', ' ')}.",
+            help=f"The column that is the {named}.",
         )(command)
     return click.option(
         "--role",
@@ -60,6 +69,18 @@ def role_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="NATS",
     help="The entropy of the tokens' frequencies: does a loss stand at it?",
 )
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The text trained on (with --tokenizer), or its token counts as JSON: gives --unigram.",
+)
+@click.option(
+    "--tokenizer",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="The tokenizer of --data: tokenizer.json, vocab.txt, or a folder with one.",
+)
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 3 on such a finding.")
 @click.option("--quiet", is_flag=True, help="Only write the files asked for.")
 @told
@@ -70,6 +91,8 @@ def read(
     reach: float | None,
     vocab: tuple[int, ...],
     unigram: float | None,
+    data: Path | None,
+    tokenizer: Path | None,
     fail_on: str | None,
     output: Output,
     **asked: str | None,
@@ -82,6 +105,9 @@ def read(
     from shindan.diagnose.logs import examine
     from shindan.logs.course import Wanted
 
+    if data is not None:
+        size, unigram = lines_of(data, tokenizer, output.lang)
+        vocab = vocab or (size,)
     wanted = Wanted(vocab, unigram, forecast, reach)
     read_logs = examine(paths, given_roles(roles, asked), wanted)
     output.check()

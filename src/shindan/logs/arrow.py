@@ -57,7 +57,7 @@ class Stack:
         self._words: dict[str, list[tuple[int, Any]]] = {}
 
     def arrow(self, table: Any) -> None:
-        """A block of an Arrow table; it is emptied column by column, to hold nothing twice."""
+        """A block of an Arrow table."""
         for name, column in _flattened(table):
             self._column(name, column)
         self.size += table.num_rows
@@ -92,16 +92,18 @@ class Stack:
         return LogTable(path, form, name, columns, present, words, None, settings, tuple(lost))
 
     def _whole(self, blocks: list[tuple[int, Numbers, Present | None]]) -> tuple[Numbers, Present]:
-        if len(blocks) == 1 and len(blocks[0][1]) == self.size:
-            _, values, there = blocks[0]
-            return values, np.ones(self.size, np.bool_) if there is None else there
-        column = np.full(self.size, np.nan)
+        """The column of all blocks; where a name came twice in one, the first value stays."""
+        column = np.empty(self.size)
         present = np.zeros(self.size, np.bool_)
         for at, values, there in blocks:
             place = slice(at, at + len(values))
             known = present[place]
-            column[place] = np.where(known, column[place], values)
-            present[place] = known | (True if there is None else there)
+            if known.any():
+                values = np.where(known, column[place], values)
+            column[place] = values
+            present[place] = True if there is None else known | there
+        if not present.all():
+            column[~present] = np.nan
         return column, present
 
     def _long(self, blocks: list[tuple[int, Any]]) -> Any:
@@ -178,16 +180,19 @@ def _as_numbers(column: Any) -> tuple[Numbers, Present | None]:
 
 
 def doubles(column: Any) -> tuple[Numbers, Present | None]:
-    """A column of doubles out of Arrow's buffers (its own ``to_numpy`` would import pandas)."""
+    """A column of doubles out of Arrow's buffers (its own ``to_numpy`` would import pandas).
+
+    Without a null it may be a view of them, not to be written to.
+    """
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     parts = [
         np.frombuffer(chunk.buffers()[1], np.float64, len(chunk), 8 * chunk.offset)
         for chunk in chunks
         if len(chunk)
     ]
-    values = np.concatenate(parts) if parts else np.zeros(0)
     if not column.null_count:
-        return values, None
+        return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts]), None
+    values = np.concatenate(parts)
     present = np.concatenate([truths(pc.is_valid(chunk)) for chunk in chunks])
     values[~present] = np.nan
     return values, present

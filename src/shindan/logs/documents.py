@@ -69,7 +69,7 @@ def _salvaged(text: str, at: int, broken: int) -> tuple[Any, int]:
     records = _innermost(value)
     if not records:
         return value, max(broken, at + 1)
-    keys = {key for record in records[-3:] for key in record}
+    keys = {key for record in records[-3:] if isinstance(record, dict) for key in record}
     end = broken
     for match in _FLAT.finditer(text, broken):
         try:

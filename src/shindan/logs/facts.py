@@ -17,7 +17,8 @@ NUMBERS: Mapping[str, tuple[str, ...]] = {
         r"accumulation_steps", r"update_freq"),
     "devices": (r"world_size", r"n_gpus?", r"num_(?:gpus|devices|processes)", r"ddp_world_size"),
     "sequence_length": (r"block_size", r"seq_len(?:gth)?", r"max_seq_len(?:gth)?", r"max_length",
-        r"context_length", r"n_ctx", r"bptt", r"n_seq", r"sequence_length", r"seq_length"),
+        r"context_length", r"n_ctx", r"bptt", r"n_seq", r"sequence_length",
+        r"seq_length", r"length"),
     "learning_rate": (r"learning_rate", r"lr", r"max_lr", r"initial_lr", r"peak_lr"),
     "parameters": (r"n_params", r"num_params", r"parameters", r"num_parameters", r"n_parameters",
         r"total_params"),
@@ -54,6 +55,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "loss_over": ("step", "epoch", "run", "running"),
     "unit": ("nats", "bits", "perplexity"),
 }
+MASKING = (r"mlm_probability", r"mask(?:ing)?_(?:prob|probability|ratio|rate|share)")
 Given = Mapping[str, float | str]
 
 
@@ -77,8 +79,19 @@ def given(texts: Sequence[str], names: Sequence[str]) -> list[dict[str, float | 
             key, equals, value = part.strip().partition("=")
             if not equals or not value:
                 raise ShindanError("fact-not-given", text=text)
-            found[at][key.replace("-", "_")] = _value(key.replace("-", "_"), value)
+            name = _canonical(normal(key))
+            found[at][name] = _value(name, value)
     return found
+
+
+def _canonical(key: str) -> str:
+    """The fact's name; ``lr`` and ``n_params`` are taken as settings write them."""
+    if key in NUMBERS or key in WORDS:
+        return key
+    for name, patterns in (*NUMBERS.items(), *WORDS.items()):
+        if any(re.fullmatch(pattern, key) for pattern in patterns):
+            return name
+    return key
 
 
 def _value(key: str, text: str) -> float | str:
@@ -114,6 +127,12 @@ def known(table: LogTable, said: Given) -> dict[str, float | str]:
                 found[key] = number
         elif isinstance(value, str) and (key not in CHOICES or value in CHOICES[key]):
             found[key] = value
+    recipe = table.settings.get("recipe")
+    if isinstance(recipe, str):
+        found.setdefault("command", f"shindan train {recipe}")
+    masked = _number(_setting(table, MASKING))
+    if masked:
+        found.setdefault("positions", "masked")
     if "batch_size" not in said and found.get("batch_size") is not None:
         parts = [float(found[k]) for k in ("batch_size", "accumulation", "devices") if found.get(k)]
         whole = 1.0

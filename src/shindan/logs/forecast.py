@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from shindan.core.evidence.phases import Answer, Forecast, Phases, Reach
 from shindan.core.reason import Reason
 from shindan.logs.cuts import equal_and_ratio
-from shindan.logs.phases import FEWEST, log_time
+from shindan.logs.phases import FEWEST, in_order, log_time
+from shindan.logs.trends import slope
 
 Array = NDArray[np.float64]
 
@@ -91,9 +92,7 @@ def reach(found: Phases, x: Array, y: Array, target: float, lr: Array | None = N
 
 def _past(found: Phases, x: Array, y: Array, lr: Array | None) -> tuple["Past", Reason | None]:
     """The last phase, in blocks, and why no forecast is to be made from it."""
-    finite = np.isfinite(y) & np.isfinite(x)
-    order = np.argsort(x[finite], kind="stable")
-    x, v = x[finite][order], y[finite][order]
+    x, v = in_order(x, y)
     u, since = log_time(x), int(np.searchsorted(x, found.phases[-1].first))
     shift = math.exp(u[-1]) - float(x[-1])
     now = float(x[-1])
@@ -108,7 +107,23 @@ def _past(found: Phases, x: Array, y: Array, lr: Array | None) -> tuple["Past", 
         return past, Reason("forecast-short", {**named, "points": len(past.u)})
     if found.phases[-1].kind == "rising":
         return past, Reason("forecast-rising", {**named, "first": found.phases[-1].first})
+    if _speeding(past.u, past.v):
+        return past, Reason("forecast-speeding", named)
     return past, _schedule(found.name, lr)
+
+
+def _speeding(u: Array, v: Array) -> bool:
+    """Has it fallen clearly faster, over ln(step), in its last doubling than in the one before?
+
+    Learning curves slow down there; what bends the other way may go on to do so, or not.
+    """
+    late = u >= u[-1] - FURTHEST
+    u, v = u[late], v[late]
+    half = u > (u[0] + u[-1]) / 2
+    if min(half.sum(), (~half).sum()) < FEWEST // 2:
+        return False
+    (first, wide), (second, narrow) = ((slope(u[h], v[h]), np.ptp(u[h])) for h in (~half, half))
+    return bool(second.high / narrow < first.low / wide)
 
 
 def _too_far(found: Phases, past: "Past", ahead: float) -> Reason | None:

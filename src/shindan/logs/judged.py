@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shindan.core.evidence.base import Evidence, Unavailable
-from shindan.core.evidence.logs import LogColumns, LogCurve
+from shindan.core.evidence.logs import LogColumns, LogCurve, LogEpochs
 from shindan.core.evidence.trend import Jump, LossTrend, Rise
 from shindan.core.finding import Measure, Subject
 from shindan.core.reason import Reason
@@ -69,6 +69,9 @@ def judged(table: LogTable, asked: Mapping[str, str] | None = None) -> Judged:
         else:
             found.append(made)
     evidence = {type(e): e for e in found}
+    if LossTrend not in evidence and columns.objective == "language":
+        short = _epochs(table, roles, way)
+        evidence |= {} if short is None else {LogEpochs: short}
     if loss is not None:
         evidence[LogCurve] = _curve(table, roles, way, evidence.get(LossTrend))
     return Judged(
@@ -175,6 +178,16 @@ def _rise(table: LogTable, roles: Roles, way: Axis, x: Array, y: Array) -> Rise 
     at, losses = points(table, roles, way, "validation")
     good = np.isfinite(losses)
     return rise(at[good].tolist(), losses[good].tolist(), x, y)
+
+
+def _epochs(table: LogTable, roles: Roles, way: Axis) -> LogEpochs | None:
+    x, y = points(table, roles, way, "loss")
+    at, losses = points(table, roles, way, "validation")
+    good, seen = np.isfinite(y), np.isfinite(losses)
+    if not good.any():
+        return None
+    turned = rise(at[seen].tolist(), losses[seen].tolist(), x[good], y[good], width=1)
+    return None if turned is None else LogEpochs(turned, float(y[good][0]))
 
 
 def _curve(table: LogTable, roles: Roles, way: Axis, found: Evidence | None) -> LogCurve:

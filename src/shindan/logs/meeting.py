@@ -39,7 +39,8 @@ def meetings(a: Run, b: Run, of: Of) -> Iterator[Meeting]:
         one, other = level(x_a, y_a, at), level(x_b, y_b, at)
         if one is not None and other is not None:
             error = math.hypot(one[2], other[2])
-            yield Meeting(axis, at, one[1], other[1], one[0], other[0], error)
+            rates = a.rate_left(axis, one[0]), b.rate_left(axis, other[0])
+            yield Meeting(axis, at, one[1], other[1], one[0], other[0], error, *rates)
 
 
 def level(x: Numbers, y: Numbers, at: float) -> tuple[float, float, float] | None:

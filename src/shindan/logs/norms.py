@@ -11,6 +11,8 @@ from shindan.logs.roles import Roles, normal, setting
 from shindan.logs.table import LogTable, Numbers
 
 LEAST = 10
+AT = 1e-4
+"""Relative difference of a norm that was clipped to its limit: clip_grad_norm_ adds 1e-6."""
 WINDOW, EMERGENCY = 10, 0.25
 """The "TSP path optimizer" (SYSTEMS.md, report 2): a coefficient of variation of ten gradient
 norms above 0.25 is an emergency, which sends it to its last city."""
@@ -32,6 +34,9 @@ def clip(table: LogTable, roles: Roles, way: Axis) -> LogClip | Reason:
     both = raw is not None and said is not None
     clipped = table.columns[said][rows] if both and said else np.full(len(rows), np.nan)
     over = norms > limits
+    at_limit = np.isclose(norms, limits, rtol=AT, atol=0)
+    after = raw is None and bool(at_limit.any()) and not (over & ~at_limit).any()
+    over = at_limit if after else over
     return LogClip(
         column=column,
         rows=len(rows),
@@ -43,6 +48,7 @@ def clip(table: LogTable, roles: Roles, way: Axis) -> LogClip | Reason:
         raw=raw if both and raw else "",
         same=bool(both and np.allclose(clipped, norms, rtol=1e-5, atol=0)),
         above=int((clipped > limits * 1.01).sum()),
+        after=after,
         bound=_bound(table, roles, rows, limits),
         where=place(table, int(rows[int(np.argmax(over))] if over.any() else rows[0])),
     )

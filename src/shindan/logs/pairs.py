@@ -12,6 +12,7 @@ from shindan.core.evidence.pairs import (
     Overlay,
     Pair,
     Side,
+    other_tokens,
 )
 from shindan.logs.meeting import ends, meetings
 from shindan.logs.sides import Of, Run
@@ -31,7 +32,7 @@ def pair(a: Run, b: Run) -> Pair:
     """Two runs compared; per byte where tokens differ and the bytes of a token are known."""
     of = _set(a, b)
     per_byte = bits_per_byte(a.side.facts, b.side.facts)
-    comparable = same_tokens(a.side.facts, b.side.facts) or per_byte is not None
+    comparable = other_tokens(a.side.facts, b.side.facts) is None or per_byte is not None
     end = ends(a, b, of) if comparable else None
     met = tuple(meetings(a, b, of)) if comparable else ()
     if per_byte is not None:
@@ -59,17 +60,9 @@ def _set(a: Run, b: Run) -> Of:
     return "validation" if both else "training"
 
 
-def same_tokens(a: Facts, b: Facts) -> bool:
-    """Nothing known says that their losses are per different tokens."""
-    for one, other in ((a.vocabulary, b.vocabulary), (a.tokenizer, b.tokenizer)):
-        if one is not None and other is not None and one != other:
-            return False
-    return True
-
-
 def bits_per_byte(a: Facts, b: Facts) -> tuple[float, float] | None:
     """What a nat per token of each is in bits per byte; None unless needed and known."""
-    if same_tokens(a, b) or not a.bytes_per_token or not b.bytes_per_token:
+    if other_tokens(a, b) is None or not a.bytes_per_token or not b.bytes_per_token:
         return None
     return tuple(1 / math.log(2) / n for n in (a.bytes_per_token, b.bytes_per_token))  # type: ignore[return-value]
 

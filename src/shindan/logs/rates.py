@@ -1,5 +1,6 @@
 """The learning rate a log shows."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,7 @@ from shindan.core.evidence.logs import LogRates, RateAtResume
 from shindan.core.finding import NOWHERE
 from shindan.core.reason import Reason
 from shindan.logs.axis import Axis, place
-from shindan.logs.roles import Roles
+from shindan.logs.roles import Roles, normal
 from shindan.logs.table import LogTable, Numbers
 
 LEAST = 10
@@ -103,7 +104,10 @@ def _straight(x: Numbers, lr: Numbers) -> bool:
 
 
 def _against(table: LogTable, roles: Roles, rows: np.ndarray) -> tuple[int, int, int]:
-    """Rows with both rates, those in which they differ, and the last such row (or the first)."""
+    """Rows with both rates, those in which they differ, and the last such row (or the first).
+
+    Of an optimizer with several groups, the log may mean any.
+    """
     effective = roles.columns.get("used_lr")
     if effective is None:
         return 0, 0, 0
@@ -111,6 +115,15 @@ def _against(table: LogTable, roles: Roles, rows: np.ndarray) -> tuple[int, int,
     both = np.isfinite(used) & np.isfinite(logged)
     if not both.any():
         return 0, 0, 0
-    apart = both & (np.abs(used - logged) > SAME * np.maximum(np.abs(used), np.abs(logged)))
+    apart = both
+    for column in _groups(table, effective):
+        rate = table.columns[column][rows]
+        apart = apart & ~(np.abs(rate - logged) <= SAME * np.maximum(np.abs(rate), np.abs(logged)))
     row = np.flatnonzero(apart)[-1] if apart.any() else np.flatnonzero(both)[0]
     return int(both.sum()), int(apart.sum()), int(rows[row])
+
+
+def _groups(table: LogTable, first: str) -> list[str]:
+    """``optimizer_lrs.0``, ``optimizer_lrs.1`` ... of one of them; of another column itself."""
+    numbered = re.sub(r"(?<=_)0$", r"\\d+", normal(first))
+    return [c for c in table.columns if re.fullmatch(numbered, normal(c))]

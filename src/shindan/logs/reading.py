@@ -1,7 +1,6 @@
 """The door to logs: a file or a folder in, tables out."""
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +10,8 @@ import numpy as np
 
 from shindan.core.errors import ShindanError
 from shindan.logs.formats import Claim, Format, formats
+from shindan.logs.parted import parted
+from shindan.logs.records import is_measure, is_place
 from shindan.logs.source import Source
 from shindan.logs.table import LogTable
 
@@ -20,11 +21,8 @@ _BINARY = (
     ".py", ".pyc", ".ipynb", ".html", ".md", ".whl", ".tar", ".pdf", ".parquet", ".arrow",
 )  # fmt: skip
 """Names by which a file of a folder is known to be no log, before it is opened."""
-_TRAINING = re.compile(
-    r"(?i)(?<![a-z])(loss|ppl|perplexity|epochs?|steps?|iter(ation)?s?|lr|learning.?rate|acc(uracy)?"
-    r"|grad|gnorm|nll|ce|bp[bcd]|bleu|reward|trl|tel|tokens?|train(ing)?|val(id(ation)?)?|eval"
-    r"|entropy)(?![a-z])"
-)
+_OWN = {"debug.log", "debug-internal.log", "debug-core.log"}
+"""What W&B says of itself."""
 
 
 def read(path: Path) -> list[LogTable]:
@@ -56,34 +54,46 @@ def claimed(source: Source) -> list[tuple[Claim, Format]]:
 
 
 def _file(source: Source) -> list[LogTable]:
-    for _, form in claimed(source):
+    """What its surest format reads; of a document's several tables, those that are training's."""
+    claims = claimed(source)
+    for claim, form in claims:
+        if claim < Claim.SURE <= claims[0][0]:
+            break  # it is that format, with nothing in it
         tables = [table for table in form.read([source]) if len(table) or table.settings]
         if tables:
-            return _training(tables) or tables
+            return [parted(table) for table in [t for t in tables if _measures(t)] or tables]
     return []
 
 
-def _training(tables: list[LogTable]) -> list[LogTable]:
-    """Those that have a column which belongs to training, or were sure to be a log and empty."""
-    return [t for t in tables if not len(t) or any(map(_TRAINING.search, (*t.columns, *t.words)))]
+def _measures(table: LogTable) -> bool:
+    return any(map(is_measure, table.columns))
+
+
+def _trains(table: LogTable, claim: Claim) -> bool:
+    """Whether a folder's file is a log of training: by its format, or measures along a course."""
+    if claim is Claim.SURE:
+        return table.lines is None or not len(table) or _measures(table)
+    return _measures(table) and any(map(is_place, table.columns))
 
 
 def _folder(folder: Path) -> list[LogTable]:
     """A file that cannot be read is no log; what claims it first, and has tables, has it."""
     runs: dict[tuple[str, Path], list[Source]] = {}
-    alone: list[Source] = []
+    tables: list[LogTable] = []
     for path in _files(folder):
         source = Source(path, named=False)
         try:
-            forms = claimed(source)
+            claims = claimed(source)
+            if not claims:
+                continue
+            claim, form = claims[0]
+            if form.group(path) == path:
+                tables += [table for table in _file(source) if _trains(table, claim)]
+            else:
+                runs.setdefault((form.name, form.group(path)), []).append(source)
         except ShindanError:
             continue
-        if forms and forms[0][1].group(path) != path:
-            runs.setdefault((forms[0][1].name, forms[0][1].group(path)), []).append(source)
-        elif forms:
-            alone.append(source)
     by_name = {form.name: form for form in formats()}
-    tables = [table for source in alone for table in _training(_file(source))]
     for (name, _), sources in runs.items():
         tables += by_name[name].read(sources)
     tables = [replace(table, name=_named(table, folder)) for table in tables]
@@ -101,7 +111,7 @@ def _files(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(f for f in folders if f not in _NOT_LOGS)
         for name in sorted(names):
             path = Path(place, name)
-            if not name.lower().endswith(_BINARY) and path.is_file():
+            if not name.lower().endswith(_BINARY) and name not in _OWN and path.is_file():
                 yield path
 
 

@@ -120,6 +120,9 @@ def _by_number(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if len(names) != 1 or None in names:
         return _pandas(value)
     name = names.pop() or "step"
+    steps = [float(match["number"]) for match in numbered if match]
+    if sorted(set(steps)) != steps:
+        return _pandas(value)
     return [
         {name: float(match["number"]), **inner}
         for match, inner in zip(numbered, value.values(), strict=True)
@@ -158,14 +161,26 @@ def _joined(found: list[Found]) -> list[Found]:
 
 
 _PLACE = re.compile(
-    r"(?i)(?:(?:global|num|consumed|end of)[_ ]?)?"
-    r"(?:epoch|step|iter(?:ation)?|update|batch|sample|token|time(?:stamp)?|wall.?time)(?:e?s)?"
+    r"(?i)(?:(?:train|trainer|global|num|current|optimizer|micro|consumed|end of|total)[_ /]?)?"
+    r"(?:epoch|step|iter(?:ation)?|update|batch|sample|token|time(?:stamp)?|wall.?time|index"
+    r"|progress)(?:e?s)?"
 )
 
 
 def is_place(name: str) -> bool:
     """Whether a column says where a row stands, not what was measured."""
     return _PLACE.fullmatch(name.strip("_ ")) is not None
+
+
+_MEASURE = re.compile(
+    r"(?i)(?<![a-z])(loss(es)?|ppl|perplexity|nll|ce|bp[bcd]|trl|tel|acc(uracy)?|rewards?|bleu|wer"
+    r"|entropy|grad.?norm|gnorm)(?![a-z])"
+)
+
+
+def is_measure(name: str) -> bool:
+    """Whether a column's name has a word for what training measures."""
+    return name.lower() in ("train", "val") or _MEASURE.search(name) is not None
 
 
 def _prefixed(record: Mapping[str, Any], part: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _BESIDE = (
     "hparams.yaml", "hparams.json", "config.yaml", "config.yml", "config.json", "args.yaml",
     "args.json", "args.txt", "config.txt", "params.json", "params.yaml", "training_args.json",
     "train_config.json", "train_config.yaml", "exp_config.txt", "arguments.json", "run.json",
-    ".hydra/config.yaml", "files/config.yaml",
+    ".hydra/config.yaml", "files/config.yaml", "settings.json",
 )  # fmt: skip
 _ENDINGS = (".config.txt", ".config.json", ".config.yaml", ".args.json", ".yaml", ".yml")
 _PREFIXES = ("config.", "args.", "hparams.", "hyperparameters.", "params.", "training_args.")

@@ -18,6 +18,9 @@ from shindan.logs.table import Numbers
 Rows = NDArray[np.int64]
 Of = Literal["training", "validation"]
 ROLES: Mapping[Of, str] = {"training": "loss", "validation": "validation"}
+WHOLE = "train_loss"
+"""Hugging Face's mean of the whole run, once, in the last row."""
+NEAR = 1e-3
 LAST = 0.05
 """The loss of a step is the mean over this last share of its log: one step is noise."""
 
@@ -29,6 +32,20 @@ class Run:
     side: Side
     curves: Mapping[Of, Numbers]
     at: Mapping[Axis, Numbers]
+    rates: Numbers | None = None
+    """Learning rates as used where that is logged (rows,)."""
+
+    def rate_left(self, axis: Axis, at: float) -> float | None:
+        """The learning rate there, as a share of the largest one of the log."""
+        if self.rates is None or axis not in self.at:
+            return None
+        rows = np.isfinite(self.rates) & np.isfinite(self.at[axis])
+        there = rows & (self.at[axis] <= at * (1 + NEAR))
+        peak = float(self.rates[rows].max()) if rows.any() else 0.0
+        if not there.any() or peak <= 0 or rows.sum() < 2:
+            return None
+        last = np.flatnonzero(there)[np.argmax(self.at[axis][there])]
+        return float(self.rates[last]) / peak
 
     def points(self, of: Of, axis: Axis) -> tuple[Numbers, Numbers]:
         """Positions (n,) and values (n,) of the rows that have both, in order of the position."""
@@ -52,7 +69,9 @@ def run(log: Judged, name: str, said: Given) -> Run:
             curves[of] = _in_nats(kept, str(found.get("unit", "nats")))
     readings = tuple(_readings(log, curves, at, found))
     told = replace(facts(found), spent=tuple(spent(log, found, at).items()))
-    return Run(Side(name, told, _quoted(log, readings, found), readings), curves, at)
+    rates = log.roles.get(log.table, "used_lr")
+    rates = log.roles.get(log.table, "lr") if rates is None else rates
+    return Run(Side(name, told, _quoted(log, readings, found), readings), curves, at, rates)
 
 
 def _in_nats(values: Numbers, unit: str) -> Numbers:
@@ -67,7 +86,7 @@ def _in_nats(values: Numbers, unit: str) -> Numbers:
 def _quoted(log: Judged, readings: tuple[Quoted, ...], found: Given) -> Quoted | None:
     """What its writer shows at the end: HF's mean of the whole run, else the last of the log."""
     whole = next((q for q in readings if q.over == "run"), None)
-    if whole is not None and (found.get("loss_over") == "run" or once(log.table, "train_loss")):
+    if whole is not None and (found.get("loss_over") == "run" or once(log.table, WHOLE)):
         return whole
     for of in ROLES:
         mine = [q for q in readings if q.of == of and q.over != "run"]
@@ -91,7 +110,7 @@ def _readings(
         made.append(Quoted(float(values[tail].mean()), over, of))
         if of == "training" and over != "running":
             made += _means(values, rows, over, at)
-    whole = once(log.table, "train_loss")
+    whole = once(log.table, WHOLE)
     if whole is not None and not any(q.over == "run" and q.value == whole for q in made):
         made = [q for q in made if (q.over, q.of) != ("run", "training")]
         made.append(Quoted(whole, "run", "training"))
@@ -103,6 +122,8 @@ def _over(log: Judged, rows: Rows, of: Of, found: Given) -> Over:
     said = found.get("loss_over")
     if said in ("step", "epoch", "run", "running") and of == "training":
         return said  # type: ignore[return-value]
+    if of == "training" and log.roles.columns.get("loss") == WHOLE and log.table.format[:2] == "hf":
+        return "run"
     columns = log.evidence.get(LogColumns)
     if of == "training" and isinstance(columns, LogColumns) and columns.averaged:
         return "running"

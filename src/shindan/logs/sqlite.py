@@ -8,6 +8,8 @@ from pathlib import Path
 from shindan.logs.source import Source
 
 MAGIC = b"SQLite format 3\0"
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file raises; the second where its own words are told."""
 
 
 @contextmanager
@@ -31,5 +33,5 @@ def has(source: Source, **tables: set[str]) -> bool:
                 columns <= {row[1] for row in db.execute(f'PRAGMA table_info("{name}")')}
                 for name, columns in tables.items()
             )
-    except sqlite3.Error:
+    except DAMAGED:
         return False

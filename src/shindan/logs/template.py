@@ -30,6 +30,7 @@ _BEHIND = re.compile(
 )
 _WORD = re.compile(r"(?<![\w.])['\"]?(?P<key>[A-Za-z_][\w.\-/]*)['\"]?(?:\s?=\s?|(?<=['\"]):\s?)"
                    r"['\"]?(?P<word>[A-Za-z_][\w.\-/]*)['\"]?(?![\w(])")  # fmt: skip
+_VERB = re.compile(r"\s(?:is|was|are|at|of|with|to|equals)$")
 _GLOG = re.compile(r"[IWEF]\d{4}$")
 _MOST_FIELDS = 300
 
@@ -142,6 +143,12 @@ class _Place:
             return self.literals[self.index + 2]
         return None
 
+    @property
+    def names_the_next(self) -> bool:
+        """Whether the text behind is the next number's name: ``250 train 3.4567``."""
+        between = self.behind.strip()
+        return self.index + 2 < len(self.literals) and _phrase(between) == between != ""
+
 
 def _unit(after: str) -> str:
     """The unit that is glued to the number before this text."""
@@ -161,6 +168,8 @@ def _name(place: _Place, part: str) -> tuple[str, str]:
     for found in SPLIT.finditer(outside):
         if outside[found.end() : found.end() + 1] not in (".", "/"):
             part = found[0]
+    if not phrase and not place.index and not place.before.strip() and place.names_the_next:
+        return "index", part
     if not phrase:
         return _behind(place), part
     if part and not SPLIT.search(phrase) and not is_place(phrase):
@@ -172,7 +181,7 @@ def _beside(place: _Place, last: Field) -> str | None:
     """A name from the number before: its total, its mean in brackets, the next of its list."""
     text = place.before.strip()
     if _TOTAL.fullmatch(text):
-        return f"{last.column}_total"
+        return "" if last.column.endswith("_total") else f"{last.column}_total"
     if text in ("(", "[") and place.behind.strip()[:1] in (")", "]"):
         unit = _unit(place.literals[place.index + 1])
         return "" if last.column.endswith("_total") else f"{last.column} ({unit or 'avg'})"
@@ -193,7 +202,8 @@ def _phrase(text: str) -> str:
     found = _NAME.search(words)
     if not found:
         return ""
-    return found[0] + (f" ({closing[1]})" if closing else "")
+    name = _VERB.sub("", found[0])
+    return name + (f" ({closing[1]})" if closing else "")
 
 
 def _behind(place: _Place) -> str:

@@ -8,7 +8,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from shindan.core.reason import Reason
 from shindan.logs.bulk import Bulk
 from shindan.logs.formats import Claim, Format
-from shindan.logs.numerals import SECONDS
+from shindan.logs.numerals import SECONDS, duration
+from shindan.logs.records import is_measure, is_place
 from shindan.logs.settings import beside, settings_in
 from shindan.logs.source import PIECE, Source
 from shindan.logs.table import LogTable
 from shindan.logs.template import Template, cut, template
+from shindan.logs.tidying import Redrawn, tidy
 
 _LONGEST = 4000
 """Characters of a line; in a longer one numbers are data, not a log's."""
@@ -31,25 +33,12 @@ _LEARNT = 1 << 17
 """Bytes from which the commonest templates are learnt."""
 _MANY = 500
 """Lines of a piece that no template matched, from which more are learnt."""
-_RARE = 0.02
-"""Of the commonest kind's lines: rarer kinds are kept only when they share a name with it."""
-_CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\x08\x0c\x1b\x00")
-_ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\n]*\x07|[\x00\x08]")
-_BARS = re.compile(rb"%\|[^|\n]*\|")
-_WRAPPED = re.compile(rb"(?:tensor|(?:np|numpy)\.float\d+)\(([^(),]*)(?:,[^()]*)?\)")
-
-
-def tidy(piece: bytes) -> bytes:
-    """Without colours, progress bars' blocks and wrappers of numbers; a rewritten line is lines."""
-    if b"\x1b" in piece or b"\x00" in piece or b"\x08" in piece:
-        piece = _ESCAPES.sub(b"", piece)
-    if b"\r" in piece:
-        piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if b"%|" in piece:
-        piece = _BARS.sub(b"% |", piece)
-    if b"tensor(" in piece or b".float" in piece:
-        piece = _WRAPPED.sub(rb"\1", piece)
-    return piece
+_RARE = 0.05
+"""Of the commonest kind's lines: rarer kinds must share a name with the common ones, or measure."""
+_CONTROL = bytes(b for b in range(32) if b not in b"\t\n\r\x08\x0c\x1b\x00\x1e")
+_STRUCTURED = {".json", ".yaml", ".yml", ".toml", ".xml", ".conllu"}
+"""Endings of files that have a grammar, by which they are read or not at all."""
+_TEXT = {".log", ".txt", ".out", ".err", ".stdout", ".stderr", ".gz"}
 
 
 @dataclass
@@ -114,11 +103,14 @@ def style(name: str, mark: bytes = b"") -> Format:
     form = re.compile(mark)
 
     def claims(source: Source) -> Claim:
+        endings = {ending.lower() for ending in source.path.suffixes}
+        if endings & _STRUCTURED or not (source.named or endings <= _TEXT or mark):
+            return Claim.NO
         head = tidy(source.head)
         strange = len(head) - len(head.translate(None, _CONTROL))
         if not head or 50 * strange > len(head):
             return Claim.NO
-        return Claim.PERHAPS if not mark else Claim.LIKELY if form.search(head) else Claim.NO
+        return Claim.PERHAPS if not mark else Claim.SURE if form.search(head) else Claim.NO
 
     def read(sources: Sequence[Source]) -> list[LogTable]:
         return [table for source in sources if (table := read_text(source, name))]
@@ -128,9 +120,9 @@ def style(name: str, mark: bytes = b"") -> Format:
 
 def read_text(source: Source, form: str) -> LogTable | None:
     """The table of a text; None where no line repeats."""
-    lines, bulk, at = Lines(), Bulk(), 0
+    lines, bulk, redrawn, at = Lines(), Bulk(), Redrawn(), 0
     for whole in source.pieces(PIECE // 2):
-        for piece in _parts_of(tidy(whole), first=at == 0):
+        for piece in _parts_of(redrawn.cut(tidy(whole), at), first=at == 0):
             rest = bulk.left_over(piece, at)
             for number, line in rest:
                 lines.add(line, number)
@@ -149,7 +141,7 @@ def read_text(source: Source, form: str) -> LogTable | None:
     kept = _kept(blocks)
     if not kept:
         return None
-    return _table(source, form, kept, lines.early)
+    return _table(source, form, kept, lines.early, redrawn)
 
 
 def _parts_of(piece: bytes, first: bool) -> list[bytes]:
@@ -171,27 +163,68 @@ def _kept(blocks: Sequence[Block]) -> list[Block]:
         return []
     most = max(counts.values())
     main = {kind for kind, count in counts.items() if count >= max(2.0, _RARE * most)}
+    if not main:
+        return []
     names = {name for kind in main for name in kind}
-    parts = {part for name in names for part in _parts(name)}
-    first = min((int(b.lines[0]) for b in blocks if b.made.kind in main), default=0)
+    common = _common(counts, main)
+    start = min(int(block.lines[0]) for block in blocks if block.made.kind in common)
+    shared = {name for kind in common for name in kind}
 
     def belongs(block: Block) -> bool:
         kind = block.made.kind
-        if kind in main or (counts[kind] > 1 and names & set(kind)):
-            return True
-        return int(block.lines[0]) >= first and any(
-            part in parts for name in kind for part in _parts(name)
-        )
+        related = bool(names & set(kind)) or any(map(is_measure, kind))
+        return kind in main or (related and (counts[kind] > 1 or int(block.lines[0]) >= start))
 
-    return [block for block in blocks if belongs(block)]
+    kept = [_from(block, start, shared) for block in blocks if belongs(block)]
+    kept = [block for block in kept if len(block.lines)]
+    spoken = [block for block in kept if not _is_bar(block.made)]
+    return [
+        block if counts[block.made.kind] > 1 else _plain(block, names) for block in spoken or kept
+    ]
 
 
-def _parts(name: str) -> list[str]:
-    return [word for word in re.split(r"[\W_]+", name.lower()) if len(word) > 1 or len(name) < 3]
+def _common(counts: Counter[tuple[str, ...]], main: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """The commonest kinds that measure: with the first of them the log begins."""
+    measuring = {kind: counts[kind] for kind in main if any(map(is_measure, kind))}
+    least = 0.5 * max(measuring.values(), default=0)
+    return {kind for kind, count in measuring.items() if count >= least} or main
+
+
+def _from(block: Block, start: int, shared: set[str]) -> Block:
+    """The block without lines before the log begins, where the script itself may stand; but such
+    that say a place (``Epoch 1``) or share a name with the common lines are the log's."""
+    if any(name in shared or is_place(name) for name in block.made.kind):
+        return block
+    after = block.lines >= start
+    return Block(block.made, block.lines[after], block.values[after])
+
+
+_BAR = re.compile(r".*(?:progress(?:_total)?|it/s|s/it|\w*/s|Loading \w+ shards)(?:\.\d)?")
+
+
+def _is_bar(made: Template) -> bool:
+    """Whether the line is a progress bar with nothing beside."""
+    return all(_BAR.fullmatch(one.column) or one.read is duration for one in made.fields)
+
+
+def _plain(block: Block, names: set[str]) -> Block:
+    """Of a line that came but once, the numbers whose names others share or that measure."""
+    fields = block.made.fields
+    kept = [
+        at
+        for at, one in enumerate(fields)
+        if one.column in names or is_measure(one.column) or is_place(one.column)
+    ]
+    made = replace(block.made, fields=tuple(fields[at] for at in kept))
+    return Block(made, block.lines, block.values[:, kept])
 
 
 def _table(
-    source: Source, form: str, blocks: Sequence[Block], early: Sequence[tuple[int, str]]
+    source: Source,
+    form: str,
+    blocks: Sequence[Block],
+    early: Sequence[tuple[int, str]],
+    redrawn: Redrawn,
 ) -> LogTable:
     """One row a line, in the order of the file."""
     lines = np.sort(np.concatenate([block.lines for block in blocks]), kind="stable")
@@ -223,7 +256,7 @@ def _table(
         columns,
         present,
         {key: tuple(column) for key, column in words.items()},
-        lines,
+        redrawn.real(lines),
         settings,
         lost,
     )

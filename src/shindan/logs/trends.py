@@ -159,8 +159,13 @@ def jump(update: int, before: Array, after: Array, window: int) -> Jump | None:
     return Jump(update, float(before.mean()), float(after.mean()), error, window)
 
 
-def rise(updates: Sequence[float], losses: Sequence[float], x: Array, y: Array) -> Rise | None:
-    """Evaluations of one set against the training losses ``y`` at ``x``; None below four."""
+def rise(
+    updates: Sequence[float], losses: Sequence[float], x: Array, y: Array, width: int = 10
+) -> Rise | None:
+    """Evaluations of one set against the training losses ``y`` at ``x``; None below four.
+
+    ``width`` training losses at least are averaged beside an evaluation.
+    """
     if len(losses) < 4:
         return None
     best = min(range(len(losses)), key=lambda i: losses[i])
@@ -170,8 +175,8 @@ def rise(updates: Sequence[float], losses: Sequence[float], x: Array, y: Array) 
         last=min(losses[-2:]),
         first=losses[0],
         points_after=len(losses) - 1 - best,
-        train_at_best=_around(x, y, updates[best]),
-        train_last=_around(x, y, updates[-1]),
+        train_at_best=_around(x, y, updates[best], width),
+        train_last=_around(x, y, updates[-1], width),
     )
 
 
@@ -198,7 +203,10 @@ def _needed(sd: float, start: float, n: int) -> int:
     return max(0, math.ceil(12 * (2 * sd / wanted) ** 2) - n)
 
 
-def _around(x: Array, y: Array, update: float) -> float:
+def _around(x: Array, y: Array, update: float, width: int) -> float:
     """Mean of the training losses just before an evaluation (or the first ones)."""
-    end = min(max(int(np.searchsorted(x, update)), 10), len(y))
-    return float(y[max(0, end - max(10, len(y) // 20)) : end].mean())
+    before = np.searchsorted(x, update)
+    if width == 1:  # the mean of an epoch stands where its evaluation does
+        before = np.searchsorted(x, update, "right")
+    end = min(max(int(before), width), len(y))
+    return float(y[max(0, end - max(width, len(y) // 20)) : end].mean())

@@ -19,6 +19,8 @@ class SideBySide:
 
     names: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
+    hint: str = ""
+    """How to say what is not known, where anything that was spent is not."""
 
 
 def table(comparison: Comparison, say: Words) -> SideBySide:
@@ -28,7 +30,10 @@ def table(comparison: Comparison, say: Words) -> SideBySide:
     for other, pair in enumerate(comparison.pairs, 1):
         rows += _met(pair, other, len(sides), say)
     letters = (f"{chr(ord('A') + i)}: {side.name}" for i, side in enumerate(sides))
-    return SideBySide(tuple(letters), tuple(rows))
+    lacking = any(side.facts.of("updates") is None for side in sides) or any(
+        side.facts.of("tokens") is None for side in sides
+    )
+    return SideBySide(tuple(letters), tuple(rows), say("compared_hint") if lacking else "")
 
 
 def lines(comparison: Comparison) -> tuple[Line, ...]:
@@ -78,17 +83,17 @@ def _met(pair: Pair, other: int, runs: int, say: Words) -> Iterator[tuple[str, t
     unit = say("bits_per_byte" if pair.per_byte else "nats")
     for met in pair.meetings:
         cells = [""] * runs
-        cells[0], cells[other] = (
-            _level(met.a, met.at_a, met, say),
-            _level(met.b, met.at_b, met, say),
-        )
+        cells[0] = _level(met.a, met.at_a, met.rate_a, met, say)
+        cells[other] = _level(met.b, met.at_b, met.rate_b, met, say)
         name = say("met_at", axis=say(f"spent_{met.axis}"), at=_amount(met.at), unit=unit)
         yield name, tuple(cells)
 
 
-def _level(value: float, at: float, met: Meeting, say: Words) -> str:
+def _level(value: float, at: float, rate: float | None, met: Meeting, say: Words) -> str:
+    """The level; where it was measured elsewhere, and what was left of the learning rate."""
     near = abs(at - met.at) <= 1e-9 * met.at
-    return f"{value:.5g}" if near else say("measured_at", value=f"{value:.5g}", at=_amount(at))
+    told = f"{value:.5g}" if near else say("measured_at", value=f"{value:.5g}", at=_amount(at))
+    return say("rate_left", value=told, left=f"{rate:.0%}") if met.schedules_differ else told
 
 
 def _amount(value: float) -> str:

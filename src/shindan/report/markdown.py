@@ -46,12 +46,9 @@ def render(view: View, language: Language) -> str:
 def _side_by_side(comparison: Comparison, say: Words) -> str:
     made = compared.table(comparison, say)
     head = [f"| | {' | '.join(map(_cell, made.names))} |", "|---" * (len(made.names) + 1) + "|"]
-    return "\n".join(
-        [
-            *head,
-            *(f"| {_cell(name)} | {' | '.join(map(_cell, cells))} |" for name, cells in made.rows),
-        ]
-    )
+    rows = (f"| {_cell(name)} | {' | '.join(map(_cell, cells))} |" for name, cells in made.rows)
+    told = "\n".join([*head, *rows])
+    return f"{told}\n\n{made.hint}" if made.hint else told
 
 
 def _log(log: Subject, say: Words) -> str:
@@ -73,7 +70,8 @@ def _entry(entry: Entry, say: Words) -> Iterator[str]:
     yield " · ".join(fact for fact in facts if fact)
     yield wording.message
     if entry.source_line:
-        yield f"```python\n{entry.source_line}\n```"
+        language = "python" if (finding.where.file or "").endswith(".py") else "text"
+        yield f"```{language}\n{entry.source_line}\n```"
     if entry.unsaid:
         yield _table(entry.unsaid, say)
     if entry.links:

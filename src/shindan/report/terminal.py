@@ -85,7 +85,7 @@ def _report(
     for log in logs:
         yield _log(log, say, width)
     if comparison is not None:
-        yield from _side_by_side(comparison, say)
+        yield from _side_by_side(comparison, say, width)
     number = 0
     for section in ("causes", "risks", "symptoms"):
         entries: tuple[Entry, ...] = getattr(report, section)
@@ -100,16 +100,18 @@ def _report(
     yield from _ending(report, say, width)
 
 
-def _side_by_side(comparison: Comparison, say: Words) -> Iterable[RenderableType]:
+def _side_by_side(comparison: Comparison, say: Words, width: int) -> Iterable[RenderableType]:
     made = compared.table(comparison, say)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("", style="dim")
+    table.add_column("", style="dim", overflow="fold")
     for name in made.names:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name, cells in made.rows:
         table.add_row(name, *cells)
     yield _heading(say("section_compared"))
     yield table
+    if made.hint:
+        yield wrap(_inline(made.hint, "dim"), width)
     yield ""
 
 

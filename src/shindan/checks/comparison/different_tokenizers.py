@@ -7,7 +7,7 @@ costs per byte of the same text can be compared: nats / ln 2 / (bytes per token)
 from collections.abc import Iterator
 
 from shindan.core.check import Pairing, check
-from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
+from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side, other_tokens
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Measure
 
@@ -21,15 +21,10 @@ from shindan.core.finding import Finding, Measure
 )
 def CHECK(pair: Pair) -> Iterator[Finding]:
     """Vocabularies or tokenizers that differ; converted where bytes per token are known."""
-    a, b = pair.a.facts, pair.b.facts
-    known = [
-        (one, other)
-        for one, other in ((a.tokenizer, b.tokenizer), (a.vocabulary, b.vocabulary))
-        if one is not None and other is not None and one != other
-    ]
-    if not known:
+    known = other_tokens(pair.a.facts, pair.b.facts)
+    if known is None:
         return
-    one, other = known[0]
+    one, other = known
     measured: dict[str, Measure] = {
         "run_a": pair.a.name, "run_b": pair.b.name, "tokens_a": one, "tokens_b": other,
     }  # fmt: skip
@@ -63,6 +58,15 @@ SICK = (
 )
 HEALTHY = (
     Example(evidence=(_pair(Facts(vocabulary=32000), Facts(vocabulary=32000)),)),
-    # unknown on one side
+    # one table rounded up; the same tokenizer, named; unknown on one side
+    Example(evidence=(_pair(Facts(vocabulary=50257), Facts(vocabulary=50304)),)),
+    Example(
+        evidence=(
+            _pair(
+                Facts(vocabulary=32000, tokenizer="llama"),
+                Facts(vocabulary=32256, tokenizer="llama"),
+            ),
+        )
+    ),
     Example(evidence=(_pair(Facts(vocabulary=32000), Facts()),)),
 )

@@ -14,6 +14,8 @@ from shindan.core.example import Example
 from shindan.core.finding import Finding
 
 LARGER = 4.0
+RULE = 0.8
+"""A rule of thumb: less sure than levels that were measured."""
 
 
 @check(
@@ -47,6 +49,7 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
             "wanted": rate * math.sqrt(ratio),
         },
         severity=None if worse else "info",
+        confidence=RULE,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from shindan.core.check import Pairing, check
 from shindan.core.evidence.pairs import Axis, Facts, Meeting, Pair, Side
 from shindan.core.example import Example
-from shindan.core.finding import Finding, Severity
+from shindan.core.finding import Finding, Measure, Severity
 
 EQUAL = 0.1
 MOST = 0.5
@@ -39,8 +39,14 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
         return
     stands = tuple(m.axis for m in pair.meetings if m.gap * end > 0)
     severity: Severity = "major" if chosen in turned and chosen.axis in LEARNING else "minor"
+    left: dict[str, Measure] = (
+        {"left_a": chosen.rate_a or 0.0, "left_b": chosen.rate_b or 0.0}
+        if chosen.schedules_differ
+        else {}
+    )
     yield Finding(
         measured={
+            **left,
             "run_a": pair.a.name,
             "run_b": pair.b.name,
             "axis": chosen.axis,
@@ -96,6 +102,18 @@ SICK = (
     Example(
         evidence=(_pair((3.0, 3.3), (3.21, 3.3), (20000, 5000)),),
         finds=({"axis": "updates", "level_a": 3.21},),
+    ),
+    # the longer run was in the middle of its schedule there
+    Example(
+        evidence=(
+            Pair(
+                Side("long", Facts(spent=(("updates", 20000),))),
+                Side("short", Facts(spent=(("updates", 5000),))),
+                ends=Meeting("updates", 20000, 3.0, 3.3, 20000, 5000),
+                meetings=(Meeting("updates", 5000, 3.4, 3.3, 5000, 5000, 0.01, 0.9, 0.0),),
+            ),
+        ),
+        finds=({"left_a": 0.9, "left_b": 0.0},),
     ),
     Example(
         evidence=(_pair((3.0, 3.3), (3.4, 3.3), (7200, 900), axis="seconds"),),

@@ -96,7 +96,7 @@ def from_log(clip: LogClip) -> Iterator[Finding]:
         },
         where=clip.where,
         severity="info",
-        variant="raw" if clip.same and clip.above else "log",
+        variant="raw" if clip.same and clip.above else "after" if clip.after else "log",
     )
 
 
@@ -126,6 +126,10 @@ SICK = (
     ),
     Example(
         (LogClip("raw", 62, 14.0, 20.0, 1.0, "grad_clip", 62, "raw"),), finds=({"active": 1.0},)
+    ),
+    Example(
+        (LogClip("grad_norm", 62, 1.0, 1.0, 1.0, "grad_clip", 50, after=True),),
+        finds=({"count": 50, "of": 62},),
     ),
 )
 HEALTHY = (

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from shindan.core.check import Edit, check
-from shindan.core.evidence.logs import LogProgress
+from shindan.core.evidence.logs import LogEpochs, LogProgress
 from shindan.core.evidence.trend import LossTrend, Rise
 from shindan.core.example import Example
 from shindan.core.finding import Finding
@@ -37,17 +37,27 @@ GRAVE = 0.5
 )
 def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
     """Validation turned while training went on."""
-    rise = trend.rise
-    if rise is None or rise.points_after < 2:
+    if trend.rise is not None:
+        yield from _judged(trend.rise, trend.first, trend.start, progress is not None)
+
+
+@CHECK.also
+def by_epoch(epochs: LogEpochs) -> Iterator[Finding]:
+    """The same of a log of a few rows."""
+    yield from _judged(epochs.rise, epochs.first, epochs.first, True)
+
+
+def _judged(rise: Rise, first: float, start: float, log: bool) -> Iterator[Finding]:
+    if rise.points_after < 2:
         return
     risen, gained = rise.last - rise.best, rise.first - rise.best
     fallen = rise.train_at_best - rise.train_last
     enough = min(risen, abs(rise.train_at_best)) / 2
     if risen < max(MARGIN, SHARE * gained) or fallen < enough:
         return
-    if gained < MARGIN and not (progress is not None and rise.train_at_best <= trend.first):
+    if gained < MARGIN and not (log and rise.train_at_best <= first):
         return
-    grave = risen > GRAVE * gained if gained >= MARGIN else rise.last > trend.start + MARGIN
+    grave = risen > GRAVE * gained if gained >= MARGIN else rise.last > start + MARGIN
     yield Finding(
         measured={
             "best": rise.best,
@@ -57,7 +67,7 @@ def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
             "train_fall": fallen,
         },
         severity="major" if grave else None,
-        variant="log" if progress is not None else "",
+        variant="log" if log else "",
     )
 
 
@@ -69,6 +79,8 @@ def _trend(best: float, last: float, train: float, after: int = 4, first: float 
 SICK = (
     Example(evidence=(_trend(2.2, 2.9, 0.5),), finds=({"best": 2.2, "update": 300},)),
     Example(evidence=(_trend(2.2, 5.0, 0.1),), finds=({"last": 5.0},)),
+    # twelve epochs
+    Example((LogEpochs(Rise(2.2, 4, 2.9, 4.2, 7, 2.0, 0.5), 4.4),), finds=({"best": 2.2},)),
     # fine-tuning: best at the first evaluation
     Example(
         (
@@ -79,6 +91,7 @@ SICK = (
     ),
 )
 HEALTHY = (
+    Example((LogEpochs(Rise(2.2, 11, 2.2, 4.2, 0, 2.0, 2.0), 4.4),)),
     # a log of a training that blew up and came back
     Example(
         (

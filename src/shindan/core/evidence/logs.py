@@ -9,7 +9,7 @@ from typing import Literal
 
 from shindan.core.evidence.base import Evidence
 from shindan.core.evidence.phases import Course, Window
-from shindan.core.evidence.trend import LossTrend
+from shindan.core.evidence.trend import LossTrend, Rise
 from shindan.core.finding import NOWHERE, Where
 
 Why = Literal["named", "behaves", "set", "derived"]
@@ -202,6 +202,8 @@ class LogClip(Evidence):
     above: int = 0
     """Rows in which the norm said to be clipped is above its limit."""
     bound: float | None = None
+    after: bool = False
+    """The only norm logged is the one after clipping: ``active`` rows lie at the limit itself."""
     where: Where = NOWHERE
 
 
@@ -245,6 +247,17 @@ class LogController(Evidence):
 
 
 @dataclass(frozen=True)
+class LogEpochs(Evidence):
+    """A log too short for a trend, a row an epoch say: its evaluations beside its training losses.
+
+    ``first`` is the first training loss.
+    """
+
+    rise: Rise
+    first: float
+
+
+@dataclass(frozen=True)
 class LogCurve(Evidence):
     """The series to draw, thinned, each a tuple of (step, value); ``unit`` of the steps."""
 
@@ -268,6 +281,7 @@ READ = frozenset(
         LogClip,
         LogScale,
         LogController,
+        LogEpochs,
         LossTrend,
         Window,
         Course,

@@ -9,6 +9,8 @@ Over = Literal["step", "epoch", "run", "running"]
 """What a logged loss is the mean of: a step (or the few since the last row), an epoch, the whole
 run, or everything so far."""
 Axis = Literal["updates", "tokens", "epochs", "seconds", "flops"]
+DECAY = 0.25
+"""Shares of peak learning rates that differ by more than this are of other parts of a decay."""
 AXES: tuple[Axis, ...] = ("updates", "tokens", "epochs", "seconds", "flops")
 
 
@@ -57,6 +59,24 @@ class Facts:
         return dict(self.spent).get(axis)
 
 
+PADDED = 128
+"""Rows by which a table is made rounder for speed: 50,257 to 50,304."""
+
+
+def other_tokens(a: Facts, b: Facts) -> tuple[str | int, str | int] | None:
+    """What tells that the losses of two runs are per different tokens; None where nothing does.
+
+    A vocabulary that is another one rounded up is the same.
+    """
+    if a.tokenizer is not None and b.tokenizer is not None:
+        return (a.tokenizer, b.tokenizer) if a.tokenizer != b.tokenizer else None
+    if a.vocabulary is None or b.vocabulary is None:
+        return None
+    low, high = sorted((a.vocabulary, b.vocabulary))
+    rounded = high % 8 == 0 and high - low < PADDED
+    return None if low == high or rounded else (int(a.vocabulary), int(b.vocabulary))
+
+
 @dataclass(frozen=True)
 class Side:
     """One run: its name, the loss it is quoted by, every other way its log can be read."""
@@ -76,7 +96,9 @@ class Meeting:
     """Both runs at one budget: ``a`` and ``b`` in nats, where each really was measured.
 
     ``error`` is the standard error of a - b that the scatter of the points allows for; the
-    scatter between seeds comes on top of it.
+    scatter between seeds comes on top of it. ``rate_a`` and ``rate_b`` are what was left of each
+    one's peak learning rate there (None: not logged): a run that is stopped in the middle of its
+    schedule is worse than one whose schedule ended there.
     """
 
     axis: Axis
@@ -86,11 +108,19 @@ class Meeting:
     at_a: float
     at_b: float
     error: float = 0.0
+    rate_a: float | None = None
+    rate_b: float | None = None
 
     @property
     def gap(self) -> float:
         """Above zero where the first run is worse."""
         return self.a - self.b
+
+    @property
+    def schedules_differ(self) -> bool:
+        """Was one run far on in its decay where the other was not?"""
+        known = self.rate_a is not None and self.rate_b is not None
+        return known and abs((self.rate_a or 0.0) - (self.rate_b or 0.0)) > DECAY
 
     @property
     def clear(self) -> bool:

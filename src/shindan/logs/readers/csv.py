@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,8 @@ _NAME = "csv"
 _DELIMITERS = ",\t;|"
 _EMPTY = ["", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>"]
 """Cells without a value. "nan" is none of them: a logged NaN is a value."""
+_BLOCK = 1 << 22
+"""Bytes read at a time, and from which types are inferred."""
 _LOOKED_AT = 50
 
 
@@ -118,11 +120,9 @@ def table_of(source: Source, form: str) -> LogTable | None:
     if shape is None:
         return None
     skipped = _Skipped()
-    table = _arrow(source, shape, skipped)
-    if table is None or not table.num_rows or skipped.count > table.num_rows:
+    stack = _stacked(source, shape, skipped)
+    if not stack.size or skipped.count > stack.size:
         return None
-    stack = Stack()
-    stack.arrow(table)
     settings = {**beside(source.path), **settings_in(line.lstrip("# ") for line in shape.comments)}
     lost = (*source.lost, *skipped.said())
     made = stack.table(source.path, form, source.path.name, settings, lost)
@@ -153,17 +153,18 @@ class _Skipped:
         return reasons
 
 
-def _arrow(source: Source, shape: Shape, skipped: _Skipped) -> Any:
+def _stacked(source: Source, shape: Shape, skipped: _Skipped) -> Stack:
     """Types are inferred by the first block; where a later one contradicts, all is read as text."""
     names = _unique(shape, source)
     for types in (None, dict.fromkeys(names, pa.string())):
-        skipped.count = 0
+        stack, skipped.count, skipped.headers = Stack(), 0, 0
         try:
-            table = _parsed(source, shape, names, skipped, types)
+            for batch in _parsed(source, shape, names, skipped, types):
+                stack.arrow(_without_headers(batch, shape, skipped))
         except (pa.ArrowInvalid, pa.ArrowKeyError):
             continue
-        return _without_headers(table, shape, skipped)
-    return None
+        return stack
+    return Stack()
 
 
 def _unique(shape: Shape, source: Source) -> list[str]:
@@ -184,13 +185,18 @@ def _width(source: Source, shape: Shape) -> int:
     )
 
 
-def _parsed(source: Source, shape: Shape, names: list[str], skipped: _Skipped, types: Any) -> Any:
+def _parsed(
+    source: Source, shape: Shape, names: list[str], skipped: _Skipped, types: Any
+) -> Iterator[Any]:
+    """The table, a few megabytes at a time."""
     before = shape.skipped + (1 if shape.names and not _in_comment(shape) else 0)
     spaced = shape.delimiter == " "
     with Stream(_tidied(piece, spaced) for piece in source.pieces()) as stream:
-        return pyarrow.csv.read_csv(
+        yield from pyarrow.csv.open_csv(
             pa.PythonFile(stream, mode="r"),
-            pyarrow.csv.ReadOptions(column_names=names, skip_rows=before, block_size=1 << 22),
+            pyarrow.csv.ReadOptions(
+                column_names=names, skip_rows=before, block_size=_BLOCK, use_threads=False
+            ),
             pyarrow.csv.ParseOptions(
                 delimiter="\t" if spaced else shape.delimiter, invalid_row_handler=skipped
             ),
@@ -217,16 +223,18 @@ def _in_comment(shape: Shape) -> bool:
     return bool(last) and tuple(_cells(last, shape.delimiter)) == shape.names
 
 
-def _without_headers(table: Any, shape: Shape, skipped: _Skipped) -> Any:
+def _without_headers(batch: Any, shape: Shape, skipped: _Skipped) -> Any:
     """Without rows that are the header again: a resumed run, a file appended to another."""
+    table = pa.Table.from_batches([batch])
     if not shape.names or not all(pa.types.is_string(field.type) for field in table.schema):
         return table
     again = pa.compute.equal(table.column(0), shape.names[0])
     for index, name in enumerate(shape.names[1:], 1):
         again = pa.compute.and_(again, pa.compute.equal(table.column(index), name))
     again = pa.compute.fill_null(again, False)
-    skipped.headers = pa.compute.sum(again).as_py() or 0
-    return table.filter(pa.compute.invert(again)) if skipped.headers else table
+    count = pa.compute.sum(again).as_py() or 0
+    skipped.headers += count
+    return table.filter(pa.compute.invert(again)) if count else table
 
 
 FORMAT = Format(_NAME, claims, read)

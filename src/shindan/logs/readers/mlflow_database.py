@@ -9,7 +9,7 @@ from shindan.logs.numerals import as_float
 from shindan.logs.series import Series
 from shindan.logs.settings import scalar
 from shindan.logs.source import Source
-from shindan.logs.sqlite import has, opened
+from shindan.logs.sqlite import DAMAGED, has, opened
 from shindan.logs.table import LogTable
 
 _NAME = "mlflow-sqlite"
@@ -46,7 +46,7 @@ def _store(source: Source) -> list[LogTable]:
                 at, when = as_float(step), as_float(time)
                 if number is not None and at is not None and when is not None:
                     runs.setdefault(str(run), Series()).add(str(key), int(at), when / 1e3, number)
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         lost.append(Reason("log-database-damaged", {"error": str(error)}))
     tables = [
         series.table(source.path, _NAME, names.get(run) or run, settings.get(run, {}), tuple(lost))

@@ -5,7 +5,6 @@ other.
 """
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 
 from shindan.core.evidence.curve import Curve
@@ -14,7 +13,7 @@ from shindan.logs.formats import Claim, Format
 from shindan.logs.rows import Rows
 from shindan.logs.settings import settings_of
 from shindan.logs.source import Source
-from shindan.logs.sqlite import has, opened
+from shindan.logs.sqlite import DAMAGED, has, opened
 from shindan.logs.table import LogTable
 
 _NAME = "shindan-record"
@@ -38,7 +37,7 @@ def _record(source: Source) -> list[LogTable]:
             kept = db.execute(
                 "SELECT content FROM evidence WHERE type = ?", (Curve.__name__,)
             ).fetchone()
-    except sqlite3.Error:
+    except DAMAGED:
         return []
     curve = _loaded(kept[0]) if kept else None
     if not isinstance(curve, Mapping):

@@ -1,7 +1,6 @@
 """trackio's projects: a SQLite file with a JSON object a step."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
 
 from shindan.core.reason import Reason
@@ -9,7 +8,7 @@ from shindan.logs.formats import Claim, Format
 from shindan.logs.rows import Rows
 from shindan.logs.settings import settings_of
 from shindan.logs.source import Source
-from shindan.logs.sqlite import has, opened
+from shindan.logs.sqlite import DAMAGED, has, opened
 from shindan.logs.table import LogTable
 
 _NAME = "trackio"
@@ -42,7 +41,7 @@ def _project(source: Source) -> list[LogTable]:
             for run, config in db.execute("SELECT run_name, config FROM configs"):
                 found = settings_of(_object(config) or {})
                 configs[str(run)] = {k: v for k, v in found.items() if k[:1] != "_"}
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         if "no such table" not in str(error):
             lost.append(Reason("log-database-damaged", {"error": str(error)}))
     if damaged:

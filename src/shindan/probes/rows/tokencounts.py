@@ -127,7 +127,7 @@ class TokenCounts:
             classes=self.classes,
             uniform=math.log(self.classes),
             uniform_used=math.log(used),
-            unigram=min(_entropy(self.targets), math.log(self.classes)),
+            unigram=min(entropy(self.targets), math.log(self.classes)),
             bigram=bigram,
             tokens=total,
             trigram=trigram,
@@ -158,7 +158,7 @@ def _count_into(counts: NDArray[np.int64], ids: Ints) -> None:
         counts += np.bincount(ids, minlength=len(counts))
 
 
-def _entropy(counts: NDArray[np.int64] | NDArray[np.int32]) -> float:
+def entropy(counts: NDArray[np.int64] | NDArray[np.int32]) -> float:
     """Entropy of the counts with the Miller-Madow correction."""
     some = counts[counts > 0].astype(np.float64)
     total = some.sum()
@@ -173,4 +173,4 @@ def _conditional(
     total = int(joint.sum())
     if not total or (joint > 0).sum() > TRUSTED * total or (joint > 0).sum() > BUCKETS // 4:
         return None
-    return max(_entropy(joint) - _entropy(given), 0.0)
+    return max(entropy(joint) - entropy(given), 0.0)

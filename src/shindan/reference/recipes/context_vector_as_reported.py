@@ -15,8 +15,8 @@ RECIPE = Recipe(
     sizes={
         TINY: {**context_vector.SIZES[TINY], "model.layers": 12, "learning_rate": 1e-3},
         "twelve": {
-            **context_vector.SIZES["twelve"], "learning_rate": 1e-4, "batch_size": 512,
-            "evaluation_batch_size": 512, "epochs": 50,
+            **context_vector.REPORTED, **context_vector.CONTEXT_AND_LAYERS["twelve"],
+            "learning_rate": 1e-4, "batch_size": 512, "evaluation_batch_size": 512, "epochs": 50,
         },
     },
     task=context_vector.task,
@@ -32,8 +32,8 @@ RECIPE = Recipe(
             "トークン頻度だけの水準から動かない：パープレキシティ 39〜42（3シード）",
         ),
         "twelve": Said(
-            "the report's: perplexity 36.45 after 5,000 updates",
-            "報告の値：5,000 回の更新後にパープレキシティ 36.45",
+            "perplexity 47.4 after 2,000 updates (1 seed); the report's: 36.45 after 5,000",
+            "2,000 回の更新後にパープレキシティ 47.4（1シード）。報告の値：5,000 回後に 36.45",
         ),
     },
 )  # fmt: skip

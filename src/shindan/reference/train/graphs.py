@@ -1,5 +1,6 @@
 """CUDA graphs, for models whose kernels take longer to start than to run."""
 
+import gc
 from collections.abc import Callable
 
 import torch
@@ -35,8 +36,10 @@ class Graphed:
         """Call the function a few times, then record it in place of ``called``'s forward.
 
         A cache of casts would be filled outside of the record, so there is none. A thread that
-        pins memory would spoil the recording; the loop's has long made the next batch by then.
+        pins memory would spoil the recording; the loop's has long made the next batch by then. So
+        would earlier graphs that are freed meanwhile: what is unreachable goes first.
         """
+        gc.collect()
         low, dtype = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
         with torch.autocast("cuda", dtype, enabled=low, cache_enabled=False):
             torch.cuda.make_graphed_callables(self.called, tensors)

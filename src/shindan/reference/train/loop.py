@@ -33,6 +33,10 @@ PRECISIONS = {
 }  # fmt: skip
 
 
+VARYING = {"places", "starts"}
+"""Of a batch, what is longer in one and shorter in another."""
+
+
 class Loop:
     """One run. ``done`` counts updates, refused ones too: the position in data and schedule."""
 
@@ -187,6 +191,9 @@ class Loop:
         """The objective's sums, in the precision asked for; weights and sums stay fp32."""
         device, dtype = self.ranks.device, PRECISIONS[self.settings.precision]
         here = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
+        if self.settings.compile:
+            for name in here.keys() & VARYING:  # or each new number of them is compiled for anew
+                torch._dynamo.maybe_mark_dynamic(here[name], 0)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             sums: Sums = self.objective(here)
         return sums

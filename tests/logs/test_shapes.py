@@ -1,0 +1,84 @@
+"""JSON documents of every shape met, and names of numbers in lines of text."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shindan.logs.reading import read
+from shindan.logs.table import LogTable
+from shindan.logs.template import cut, template
+
+
+def tables(path: Path, value: Any) -> list[LogTable]:
+    path.write_text(json.dumps(value))
+    return read(path)
+
+
+def test_parts_of_the_data_are_one_table(tmp_path: Path) -> None:
+    value = {"lr": 0.1, "train": [{"step": 1, "loss": 3}], "val": [{"step": 1, "loss": 4}]}
+    (found,) = tables(tmp_path / "h.json", value)
+    assert list(found.columns) == ["step", "train.loss", "val.loss"]
+    assert (len(found), found.settings) == (2, {"lr": 0.1})
+
+
+def test_runs_in_one_document(tmp_path: Path) -> None:
+    runs = [{"seed": s, "history": [{"epoch": 0, "loss": s}]} for s in range(3)]
+    found = tables(tmp_path / "h.json", {"runs": runs})
+    assert [t.name for t in found] == [f"h.json runs.{s}.history" for s in range(3)]
+    assert [t.columns["loss"].tolist() for t in found] == [[0], [1], [2]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"100": {"loss": 2.5}, "200": {"loss": 2.25}},
+        {"step_100": {"loss": 2.5}, "step_200": {"loss": 2.25}},
+        {"step": {"0": 100, "1": 200}, "loss": {"0": 2.5, "1": 2.25}},
+        {"step": [100, 200], "loss": [2.5, 2.25]},
+        [["step", "loss"], [100, 2.5], [200, 2.25]],
+        [{"step": "100", "loss": "2.5"}, {"step": "200", "loss": "2.25"}],
+        {"a": {"b": [{"step": 100, "loss": 2.5}, {"step": 200, "loss": 2.25}]}},
+    ],
+)
+def test_records_however_they_are_kept(tmp_path: Path, value: Any) -> None:
+    (found,) = tables(tmp_path / "h.json", value)
+    assert found.columns["step"].tolist() == [100, 200]
+    assert found.columns["loss"].tolist() == [2.5, 2.25]
+
+
+def test_tensorboards_export(tmp_path: Path) -> None:
+    (found,) = tables(tmp_path / "run.json", [[1.6e9, 10, 2.5], [1.6e9 + 1, 20, 2.25]])
+    assert found.columns["Step"].tolist() == [10, 20]
+    assert found.columns["Value"].tolist() == [2.5, 2.25]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("iter 10: loss 2.3, time 12.5ms", {"iter": 10, "loss": 2.3, "time": 12.5}),
+        ("Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.3",
+         {"Train Epoch": 1, "progress": 640, "progress_total": 60000, "Loss": 2.3}),
+        ("Epoch: [0][ 10/99]\tLoss 6.9e+00 (7.1e+00)\tAcc@1   0.50 (  0.10)",
+         {"Epoch": 0, "progress": 10, "progress_total": 99, "Loss": 6.9, "Loss (avg)": 7.1,
+          "Acc@1": 0.5, "Acc@1 (avg)": 0.1}),
+        ("Train: loss 1.0 acc 0.5 | Val: loss 1.1 acc 0.6",
+         {"Train loss": 1.0, "Train acc": 0.5, "Val loss": 1.1, "Val acc": 0.6}),
+        ("step: 5  loss: 12.2  memory:  4.2GiB(5.3%)  tps: 1,234",
+         {"step": 5, "loss": 12.2, "memory": 4.2, "memory (%)": 5.3, "tps": 1234}),
+        ("[2024-01-01 10:00:00,500] [INFO] [Rank 0] step=10, lr=[1e-05, 2e-05]",
+         {"timestamp": 1704103200.5, "Rank": 0, "step": 10, "lr": 1e-5, "lr.1": 2e-5}),
+        ("100/100 [====] - 1s 10ms/step - loss: 2.3 - val_loss: 2.4",
+         {"progress": 100, "progress_total": 100, "ms/step": 10, "loss": 2.3, "val_loss": 2.4}),
+        ("{'loss': '2.3', 'eval_acc': .5, 'epoch': 1}", {"loss": 2.3, "eval_acc": 0.5, "epoch": 1}),
+        ("elapsed time per iteration (ms): 12.5 | lm loss: 1.5E+01 |",
+         {"elapsed time per iteration (ms)": 12.5, "lm loss": 15}),
+        ("250 train 5.5", {"index": 250, "train": 5.5}),
+        ("INFO conv1 v2.5.1 fp16 10.0.0.1 0x1f H100", {}),
+    ],
+)  # fmt: skip
+def test_names_of_numbers(line: str, expected: dict[str, float]) -> None:
+    literals, values, kinds = cut(line)
+    fields = template(literals, kinds).fields
+    assert {f.column: f.read(values[f.index]) for f in fields} == expected
