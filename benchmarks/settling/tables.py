@@ -73,7 +73,7 @@ def half_interval(gaps: Sequence[float]) -> float:
 def markdown(plan: Plan, found: Sequence[Effect], measured: str, digits: int = 3) -> str:
     """The table of a page: arm, seeds, mean, sd, paired difference with its interval.
 
-    Two more columns where some arms are compared with another than the base: all against the base.
+    Two more columns where arms are compared with another than the base: these against the base.
     """
     heads = ["arm", "seeds", measured, "sd over seeds", "difference (paired)", "95 % interval"]
     both = any(each.from_base for each in found)
@@ -86,9 +86,7 @@ def markdown(plan: Plan, found: Sequence[Effect], measured: str, digits: int = 3
         spread = f"{stdev(finite):.{digits}f}" if len(finite) > 1 else "–"
         cells = [name, str(len(each.values)), mean_of(each.values.values(), digits), spread]
         cells += gap_of(each, digits)
-        if both:
-            same = each if each.other in ("", plan.base) else None
-            cells += gap_of(each.from_base or same, digits)
+        cells += gap_of(each.from_base, digits) if both else []
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

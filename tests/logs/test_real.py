@@ -26,7 +26,7 @@ STORIES: dict[str, tuple[str, Verdict, set[str]]] = {
     "trainer_state_c.json": ("P-tuning, 2.66 to 1.20, decayed to zero", "healthy", set()),
     "trainer_state_d.json": ("reinforcement learning: loss about zero", "healthy", set()),
     "wt2_lstm.log": ("word_language_model's LSTM, 4.81 validation", "healthy", set()),
-    "p7.json": ("two rows at ln 50257: too little to say more", "inconclusive", set()),
+    "p7.json": ("two rows at ln 50257, a hundred updates: never left it", "inconclusive", set()),
     "trainer_state_e.json": ("no rows at all", "inconclusive", set()),
     "lora_fp16.log": ("NaN from iteration 110 on", "sick", {"symptom/nan"}),
     "nanogpt_fp16.log": ("NaN after the evaluation at 3000", "sick", {"symptom/nan"}),
@@ -116,6 +116,12 @@ def test_the_controller_changed_its_city_once() -> None:
     controller = read("phase8/before.json").evidence[0][LogController]
     assert isinstance(controller, LogController)
     assert controller.changes == 1
+
+
+def test_two_rows_at_the_uniform_line_are_worth_a_word() -> None:
+    (found,) = [f for f in read("p7.json").document.findings if f.id == "symptom/at-uniform-line"]
+    assert found.severity == "info"
+    assert found.measured["vocabulary"] == (50257, 50265, 50304)
 
 
 def test_many_logs_are_many_subjects() -> None:

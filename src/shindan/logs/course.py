@@ -1,7 +1,7 @@
 """A log's losses -> what they went through, what they may come to, and that in sentences."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from shindan.core.finding import Measure
 from shindan.core.reason import Reason
 from shindan.logs.forecast import forecast, reach
 from shindan.logs.judged import Judged, points
-from shindan.logs.knownlines import at_lines
+from shindan.logs.knownlines import at_lines, few_at_line
 from shindan.logs.phases import phases
 from shindan.logs.roles import setting
 from shindan.logs.trends import Array
@@ -75,11 +75,13 @@ def _course(log: Judged, wanted: Wanted) -> Went:
         judged = phases(_named(log, role), log.axis.unit, x, y) if len(y) else None
         if judged is not None:
             told = _with(told, judged, log, x, y, wanted)
+        elif role == "loss" and (stand := _few(log, x, y, wanted)) is not None:
+            told = replace(told, stands=(stand,))
     x, y = points(log.table, log.roles, log.axis, "loss")
     if log.axis.unit in ("step", "update", "row") and len(y):
         judged_window = window("loss", log.axis.unit, x, y, log.axis.progress.per_update)
         found += [judged_window] if judged_window is not None else []
-    if told.series:
+    if told.series or told.stands:
         found.append(told)
     return Went({type(e): e for e in found}, tuple(sentences(told)), _facts(told))
 
@@ -90,9 +92,22 @@ def _named(log: Judged, role: str) -> str:
     return f"ln {column}" if log.roles.why[role] == "derived" else column
 
 
-def _with(told: Course, judged: Phases, log: Judged, x: Array, y: Array, wanted: Wanted) -> Course:
+def _few(log: Judged, x: Array, y: Array, wanted: Wanted) -> AtLine | None:
+    good = np.isfinite(y)
+    if good.sum() < 2:
+        return None
+    at, values = x[good].tolist(), y[good].tolist()
+    return few_at_line(_named(log, "loss"), log.axis.unit, at, values, _vocabularies(log, wanted))
+
+
+def _vocabularies(log: Judged, wanted: Wanted) -> tuple[int, ...]:
+    """Sizes a person gave, or the log's own."""
     stated = setting(log.table, "vocabulary")
-    sizes = wanted.vocabularies or ((round(stated[1]),) if stated else ())
+    return wanted.vocabularies or ((round(stated[1]),) if stated else ())
+
+
+def _with(told: Course, judged: Phases, log: Judged, x: Array, y: Array, wanted: Wanted) -> Course:
+    sizes = _vocabularies(log, wanted)
     _, lr = points(log.table, log.roles, log.axis, "lr")
     forecasts, reaches = told.forecasts, told.reaches
     if wanted.further is not None:

@@ -30,6 +30,10 @@ NEARER = 0.005
 losses between 4 and 12.5, so a guess is told only of a log that never left the line; and a healthy
 run may begin above its own ln V, at another's."""
 
+EXACT = 5e-4
+"""Of a handful of values each must be as near as this: the lines then cover a hundredth of all
+losses, and a loss that begins to fall leaves within a few updates."""
+
 
 def at_lines(
     found: Phases, vocabularies: Sequence[int] = (), unigram: float | None = None
@@ -49,6 +53,24 @@ def at_lines(
         if sizes:
             at = math.log(sizes[0])
             yield _stands(found, phase, level, "uniform", at, sizes, given=not guessed)
+
+
+def few_at_line(
+    name: str, unit: str, x: Sequence[float], y: Sequence[float], vocabularies: Sequence[int]
+) -> AtLine | None:
+    """A log of too few values for phases, each of them at one and the same ln V.
+
+    ``x`` and ``y`` are two finite values or more. Told as a guess: few values may be few because
+    the log is young.
+    """
+    level = sum(y) / len(y)
+    sizes = _sizes(level, vocabularies or tuple(WELL_KNOWN), EXACT)
+    if not sizes or max(y) - min(y) > EXACT * level:
+        return None
+    return AtLine(
+        name, unit, "uniform", math.log(sizes[0]), level, x[0], x[-1], len(y), sizes,
+        given=False, begins=True, ends=True,
+    )  # fmt: skip
 
 
 def _sizes(level: float, sizes: Sequence[int], near: float) -> tuple[int, ...]:

@@ -71,7 +71,8 @@ def from_log(course: Course, progress: LogProgress, rates: LogRates | None) -> I
     if progress.updates < UPDATES or (rates is not None and rates.peak_at > LATE_PEAK):
         return
     for stand in course.stands:
-        if stand.line == "uniform" and stand.ends and stand.name == course.series[0].name:
+        trained = not course.series or stand.name == course.series[0].name
+        if stand.line == "uniform" and stand.ends and trained:
             yield Finding(
                 {
                     "loss": round(stand.level, 4),

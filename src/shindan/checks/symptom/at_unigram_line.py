@@ -80,7 +80,8 @@ def CHECK(curve: Curve, lines: DataLines, use: ContextUse | None) -> Iterator[Fi
 def from_log(course: Course, progress: LogProgress) -> Iterator[Finding]:
     """A log whose training loss ends in a plateau at the unigram entropy that a person gave."""
     for stand in course.stands:
-        mine = stand.line == "unigram" and stand.name == course.series[0].name
+        trained = not course.series or stand.name == course.series[0].name
+        mine = stand.line == "unigram" and trained
         if mine and stand.ends and progress.updates >= 5 * UPDATES:
             yield Finding(
                 {
