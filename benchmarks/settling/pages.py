@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from settling.plan import Plan
 from settling.tables import Effect, effects, markdown, noise, summary
+
+matplotlib.rcParams["svg.hashsalt"] = "shindan"  # or every drawing of the same differs
 
 
 def put(page: Path, mark: str, text: str) -> None:

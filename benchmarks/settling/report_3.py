@@ -107,7 +107,7 @@ PLAN = Plan(
         "reported, " + word: "as reported"
         for word in ("T 4", "by position", "projected up", "tied", "no hidden",
                      "mended as there", "three times the updates")
-    },
+    } | {"without teacher, three times the updates": "right, three times the updates"},
     sizes={
         "cpu": Size(
             "cpu",

@@ -96,7 +96,7 @@ def test_every_arm_of_every_size_is_a_run_that_can_begin(plan: Any, tmp_path: Pa
             named = [w.removeprefix("size=") for w in job.words if w.startswith("size=")]
             words = [word for word in job.words[1:] if not word.startswith("size=")]
             place = given({"output_dir": job.folder}, "test")
-            recipe.resolve(*named or ["small"], place, from_words(words))
+            recipe.resolve(named[0] if named else "small", place, from_words(words))
         folders |= {job.folder.name for job in rest}
     assert len(folders) == len(plan.arms), "two arms would share a folder"
 

@@ -6,6 +6,7 @@ what the script computes after the model is read from the live graph (:mod:`.tai
 looking would make the run wait: only the step is noted.
 """
 
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -69,17 +70,17 @@ class NonFinite(Probe):
         self.session = session
         self.seen: list[_Seen] = []
         self.window: list[ForwardCall] = []
-        self.overflowed = False
-        self.boundary = 0
+        self.models: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self.overflowed, self.boundary, self.scaled = False, 0, False
         self.tail = _Tail()
-        self.bad = self.micro = self.lost = 0
-        self.scaled = False
+        self.bad = self.micro = self.lost = self.lost_at = 0
 
     # -- what a replay needs ---------------------------------------------------------------
 
     def on_forward(self, call: ForwardCall) -> None:
         """Keep the call and the random state it starts from (one microsecond)."""
         self._stop_learning()
+        self.models.add(call.module)
         if not call.grad or call.autocast[0] != "cpu" or len(self.seen) >= TRACES:
             return
         if call.rng is None:
@@ -153,10 +154,21 @@ class NonFinite(Probe):
 
     def on_clip(self, clip: ClipCall) -> None:
         """The norm before an update that the script may skip; a GradScaler skips by itself."""
-        if self.scaled or clip.norm is None or clip.norm.device.type != "cpu":
+        if clip.norm is not None:
+            self._looked_at(clip.norm)
+
+    def on_norm(self, norm: Tensor, tensors: list[Tensor]) -> None:
+        """The same where a loop asks for the norm first, to skip the update before clipping."""
+        known = (id(p.grad) for model in self.models for p in model.parameters())
+        if not {id(tensor) for tensor in tensors}.isdisjoint(known):
+            self._looked_at(norm)
+
+    def _looked_at(self, norm: Tensor) -> None:
+        if self.scaled or norm.device.type != "cpu" or bool(norm.isfinite()):
             return
-        self.lost += not bool(clip.norm.isfinite())
-        self._gradient(clip.norm)
+        if self.lost_at != self.micro:
+            self.lost, self.lost_at = self.lost + 1, self.micro
+        self._gradient(norm)
 
     def on_step(self, step: OptimizerStep) -> None:
         """The gradient, before it is applied."""
@@ -213,10 +225,8 @@ class NonFinite(Probe):
         if not broken:
             chain = trace()
             because = "" if chain else (LONG if self.overflowed else OUTSIDE)
-        made = Event(
-            self.session.update, self.session.micro, kind, chain, because,
-            largest=_largest(named), broken=broken[:5],
-        )  # fmt: skip
+        at, seen = (self.session.update, self.session.micro, kind), _largest(named)
+        made = Event(*at, chain, because, largest=seen, broken=broken[:5])
         self.seen.append(_Seen(made))
 
     # -- tracing ----------------------------------------------------------------------------
@@ -268,19 +278,15 @@ class NonFinite(Probe):
     def evidence(self) -> Iterable[Evidence | Unavailable]:
         """The first event that harmed, else the first."""
         events = [s.event for s in self.seen]
-        harmful = [e for e in events if e.harm != "none"]
         if not events:
             yield FirstNonFinite()
         else:
-            first = (harmful or events)[0]
+            first = next((e for e in events if e.harm != "none"), events[0])
             yield FirstNonFinite(replace(first, batches=self.bad, of=self.micro, lost=self.lost))
 
 
 def _rewind(rng: dict[str, Any]) -> None:
-    if "python" in rng:
-        set_rng_state(rng)
-    else:
-        torch.set_rng_state(rng["torch"])
+    set_rng_state(rng) if "python" in rng else torch.set_rng_state(rng["torch"])
 
 
 def _broken(tensors: Iterable[Tensor]) -> bool:

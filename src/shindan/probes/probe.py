@@ -58,6 +58,9 @@ class Probe:
     def on_clip(self, clip: ClipCall) -> None:
         """Gradients were clipped."""
 
+    def on_norm(self, norm: "torch.Tensor", tensors: "list[torch.Tensor]") -> None:
+        """``get_total_norm`` of these tensors was asked for."""
+
     def on_hook(self, call: HookCall) -> None:
         """A gradient hook of the user's own ran (sampled micro-steps only)."""
 
