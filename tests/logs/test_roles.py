@@ -41,6 +41,15 @@ def test_known_writers(columns: Mapping[str, Sequence[float]], expected: Mapping
     assert {role: found.get(role) for role in expected} == dict(expected)
 
 
+def test_a_validation_is_the_loss_only_where_there_is_no_other() -> None:
+    """Marian calls its training loss a cost, and its validation by the loss's name."""
+    valid = {"Up": RISING, "valid cross-entropy": FALLING}
+    both = infer(table({**valid, "Cost": FALLING, "L.r": FALLING})).columns
+    assert (both["loss"], both["validation"]) == ("Cost", "valid cross-entropy")
+    assert (both["step"], both["lr"]) == ("Up", "L.r")
+    assert infer(table(valid)).columns["loss"] == "valid cross-entropy"
+
+
 def test_the_mean_of_the_whole_run_is_not_the_loss() -> None:
     """Hugging Face writes ``train_loss`` once, in the last row."""
     losses = [3.0, 2.5, *[2.2] * 20]
