@@ -13,8 +13,8 @@ FOUND = {
     "causal-mix-as-reported": {
         "config/logged-lr-not-effective",
         "numerics/scaler-under-bf16",
-        "optimizer/hook-clamps-scaled-gradients",
-        "optimizer/lr-too-low",
+        "optimizer/hook-clamps-scaled-gradients",  # of which short steps are a consequence
+        "symptom/at-uniform-line",
     },
     "logbert-as-reported": {"numerics/root-gradient-at-zero", "symptom/nan"},
     "context-vector-as-reported": {"model/signal-lost-with-depth", "symptom/at-unigram-line"},
