@@ -286,7 +286,10 @@ class NonFinite(Probe):
 
 
 def _rewind(rng: dict[str, Any]) -> None:
-    set_rng_state(rng) if "python" in rng else torch.set_rng_state(rng["torch"])
+    if "python" in rng:
+        set_rng_state(rng)
+    else:
+        torch.set_rng_state(rng["torch"])
 
 
 def _broken(tensors: Iterable[Tensor]) -> bool:
