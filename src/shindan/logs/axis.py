@@ -125,7 +125,8 @@ def _through_epochs(step: Numbers, epoch: Numbers, length: float | None) -> Numb
         return step
     if length is None:
         moves = np.diff(s)
-        length = float(s.max()) + (float(np.median(moves[moves > 0])) if (moves > 0).any() else 1)
+        every = float(np.median(moves[moves > 0])) if (moves > 0).any() else 1.0
+        length = float(s.max() - s.min()) + every
     made = step.copy()
     made[there] = (e - e[0]) * length + s
     return made
@@ -176,7 +177,7 @@ def _progress(
     double = np.flatnonzero(all_moves == 0) if unit in EXACT else np.empty(0, np.int64)
     per = _per_update(table, roles, unit, kept)
     span = float(at[-1] - at[0]) + interval if unit in EXACT else float(len(kept))
-    planned = setting(table, "planned")
+    planned = _planned(table, roles, float(at[-1]))
     return LogProgress(
         unit=unit,
         rows=len(kept),
@@ -192,7 +193,7 @@ def _progress(
         double=place(table, int(index[double[0] + 1])) if len(double) else NOWHERE,
         returns=_returns(table, x, index, np.flatnonzero(all_moves < 0).tolist()),
         restarts=len(_restarts(table, roles, kept)),
-        planned=planned[1] if planned and planned[1] > 0 and unit == "step" else None,
+        planned=planned if planned and planned > 0 and unit == "step" else None,
     )
 
 
@@ -223,6 +224,23 @@ def _per_update(table: LogTable, roles: Roles, unit: str, kept: NDArray[np.int64
     made, moved = np.diff(counter[kept]), np.diff(step[kept])
     good = (made > 0) & (moved > 0)
     return max(1, round(float(np.median(moved[good] / made[good])))) if good.any() else 1
+
+
+def _planned(table: LogTable, roles: Roles, last: float) -> float | None:
+    """Steps that were meant: by a setting, or by a column that holds the total in every row.
+
+    ``200/ 2983`` within epochs is the length of one.
+    """
+    said = setting(table, "planned")
+    if said is not None:
+        return said[1]
+    beside = () if "epoch" in roles.columns else (f"{roles.columns.get('step')}_total",)
+    for name in ("total_steps", "max_steps", *beside):
+        total = table.columns.get(name)
+        known = total[np.isfinite(total)] if total is not None else np.empty(0)
+        if len(known) and known.min() == known.max() >= last:
+            return float(known[0])
+    return None
 
 
 def _restarts(table: LogTable, roles: Roles, kept: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -11,6 +11,12 @@ PLAIN = (
 """A number, without what may stand around it (also a pattern of RE2)."""
 DATE = r"\d{4}[-/.]\d\d[-/.]\d\d[T _]\d\d:\d\d:\d\d(?:[.,:]\d+)?(?:Z|[-+]\d\d:?\d\d)?"
 """A date with a time of day (also a pattern of RE2)."""
+DAY = (
+    r"(?:\d\d?[/.]\d\d?(?:[/.]\d{2,4})?"
+    r"|(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?[A-Z][a-z]{2} +\d\d?)"
+    r"[ ,T]+\d\d:\d\d:\d\d(?:[.,]\d+)?(?: [AP]M)?(?: \d{4})?"
+)
+"""A date whose day, month or year is not sure: no number of the log (also a pattern of RE2)."""
 CLOCK = r"(?:\d+ days?, )?\d+:\d\d(?::\d\d)?(?:\.\d+)?"
 """A duration, or a time of day (also a pattern of RE2)."""
 _NUMBER = re.compile(PLAIN)

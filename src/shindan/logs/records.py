@@ -7,6 +7,7 @@ from typing import Any
 
 from shindan.logs.numerals import as_float, number
 from shindan.logs.settings import settings_of
+from shindan.logs.tongues import english
 
 SPLIT = re.compile(
     r"(?i)(?<![A-Za-z0-9])(train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev)(?![a-z0-9])"
@@ -161,7 +162,8 @@ def _joined(found: list[Found]) -> list[Found]:
 
 
 _PLACE = re.compile(
-    r"(?i)(?:(?:train|trainer|global|num|current|optimizer|micro|consumed|end of|total)[_ /]?)?"
+    r"(?i)(?:(?:train|trainer|global|num|current|completed|optimizer|micro|consumed|end of"
+    r"|total)[_ /]?)?"
     r"(?:epoch|step|iter(?:ation)?|update|batch|sample|token|time(?:stamp)?|wall.?time|index"
     r"|progress)(?:e?s)?"
 )
@@ -169,7 +171,7 @@ _PLACE = re.compile(
 
 def is_place(name: str) -> bool:
     """Whether a column says where a row stands, not what was measured."""
-    return _PLACE.fullmatch(name.strip("_ ")) is not None
+    return _PLACE.fullmatch(english(name).strip("_ ")) is not None
 
 
 _MEASURE = re.compile(
@@ -180,7 +182,7 @@ _MEASURE = re.compile(
 
 def is_measure(name: str) -> bool:
     """Whether a column's name has a word for what training measures."""
-    return name.lower() in ("train", "val") or _MEASURE.search(name) is not None
+    return name.lower() in ("train", "val") or _MEASURE.search(english(name)) is not None
 
 
 def _prefixed(record: Mapping[str, Any], part: str) -> dict[str, Any]:

@@ -9,8 +9,10 @@ import numpy as np
 
 from shindan.core.errors import ShindanError
 from shindan.core.evidence.logs import Role, Why
+from shindan.logs.likeness import bare_roles, epoch_beside, like_a_loss
 from shindan.logs.numerals import number_in
 from shindan.logs.table import LogTable, Numbers
+from shindan.logs.tongues import english
 
 _VAL = r"(?:val|valid|validation|eval|evaluation|dev|test)"
 _TRAIN = r"(?:train|training|trainer|tr)"
@@ -20,12 +22,14 @@ _GRAD = r"(?:grad|gradient|grads|gradients|g)"
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "step": (
-        r"(?:\w+_)?global_step", r"steps?", r"iters?", r"iterations?", r"it", r"s", r"num_updates",
-        r"updates?", r"(?:train|training)_(?:step|iter)", r"batch(?:_idx|es)?", r"i",
+        r"(?:\w+_)?global_step(?:_max_steps)?", r"steps?", r"iters?", r"iterations?", r"it", r"s",
+        r"num_updates", r"updates?", r"(?:train|training)_(?:step|iter)", r"batch(?:_idx|es)?",
+        r"i", r"(?:current|completed|finished|model)_(?:steps?|iters?|iterations?|updates?)",
         r"(?:step|iter|batch)_\w+", r"n_iter", r"num_steps", r"idx", r"time_?steps?", r"up",
+        r"progress", r"index(?:_1)?",
     ),
     "update": (r"opt(?:im(?:izer)?)?_steps?", r"num_updates", r"updates?"),
-    "epoch": (r"(?:\w+_)?epochs?", r"ep", r"epoch_\w*float"),
+    "epoch": (r"(?:\w+_)?epochs?", r"ep", r"epoch_\w*float", r"epoch_train"),
     "tokens": (
         r"(?:\w+_)?tokens(?:_seen|_consumed|_processed|_trained)?", r"num_input_tokens_seen",
         r"n_tokens", r"tokens_\w*total",
@@ -38,7 +42,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         _NLL, rf"{_TRAIN}_{_NLL}", r"trl", rf"{_NLL}_{_TRAIN}", rf"{_TRAIN}_{_NLL}_step",
         rf"(?:lm|mlm|clm|nll|ce|main|total|batch|step|token|pretrain|inner)_{_NLL}",
         rf"{_TRAIN}_(?:lm|mlm|clm|total|batch|ce)_{_NLL}", rf"{_TRAIN}_\w*{_NLL}\w*",
-        rf"{_NLL}_\w+", rf"\w+_{_NLL}", rf"{_NLL}_\d+", r"cost",
+        rf"{_NLL}_\w+", rf"\w+_{_NLL}", rf"{_NLL}_\d+", r"cost", "train",
     ),
     "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_VAL}"),
     "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),
@@ -64,6 +68,14 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "scale": (r"(?:loss|grad|gradient|amp)_?scale", r"(?:grad_?)?scaler(?:_scale)?", r"scale"),
 }  # fmt: skip
 """Patterns of whole names (lower case, words joined by ``_``), the surest first."""
+_NO_LOSS = re.compile(rf"\w*{_NLL}_(?:scaler?|weights?|coef\w*|masks?|masked|time|tokens?)\w*")
+"""Numbers that go with a loss: ``loss_scale``."""
+_RATE = re.compile(
+    r"(?i)(?:.*\W)?(?:[mu]?s|secs?|seconds?|min|it|iters?|(?:global_)?steps?|samples?|tok(?:en)?s?"
+    r"|batch(?:es)?|examples?|words?|sents?|updates?)/(?:s|secs?|seconds?|min|h|it|iter|step|batch"
+    r"|epoch|sample|tok(?:en)?|update|gpu|device)\)?"
+)
+"""So much of one in each other: ``s/epoch`` counts no epochs."""
 _MEANS = (
     rf"{_MEAN}_(?:{_TRAIN}_)?{_NLL}", rf"{_TRAIN}_{_MEAN}_{_NLL}", rf"{_NLL}_{_MEAN}",
     rf"{_TRAIN}_{_NLL}_{_MEAN}",
@@ -119,6 +131,10 @@ def infer(table: LogTable, asked: Mapping[str, str] | None = None) -> Roles:
         best = None if role in found else _best(table, role, found)
         if best is not None:
             found[role], why[role] = best, "named"
+    if "loss" not in found and "validation" not in found:
+        for role, column in bare_roles(table).items():
+            if role not in found and column not in found.values():
+                found[role], why[role] = column, "behaves"
     for role, patterns in WORDS.items():
         columns = [c for c in table.words if _rank(c, patterns) is not None]
         if role not in found and columns:
@@ -157,7 +173,7 @@ def is_mean(column: str) -> bool:
 
 def normal(name: str) -> str:
     """``train/GradNorm`` -> ``train_grad_norm``."""
-    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", english(name))
     return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
 
 
@@ -182,6 +198,10 @@ def _best(table: LogTable, role: str, found: Mapping[str, str]) -> str | None:
         if role == "loss" and _rank(column, NAMES["validation"]) is not None:
             rank += len(NAMES["loss"])  # the loss of a validation only where there is no other
         beside = there & table.present[loss] if role in _COUNTS and loss else there
+        if role == "loss" and normal(column) == "train" and not like_a_loss(values[there]):
+            continue
+        if role == "step" and _stands(values[beside]):
+            rank += len(NAMES["step"])  # micro-steps of one update: what counts them, if anything
         fits.append((rank, -int(beside.sum()), column))
     if not fits:
         return None
@@ -192,6 +212,8 @@ def _best(table: LogTable, role: str, found: Mapping[str, str]) -> str | None:
 
 def _rank(column: str, patterns: tuple[str, ...]) -> int | None:
     name = normal(column)
+    if _RATE.fullmatch(column) or (patterns is NAMES["loss"] and _NO_LOSS.fullmatch(name)):
+        return None
     return next((i for i, p in enumerate(patterns) if re.fullmatch(p, name)), None)
 
 
@@ -204,6 +226,11 @@ def _counts(values: Numbers, role: str) -> bool:
         return False
     moves = np.diff(values)
     return len(values) == 1 or bool((moves > 0).sum() >= (moves < 0).sum())
+
+
+def _stands(values: Numbers) -> bool:
+    """Whether a counter stays as it is from one row to the next more than rarely."""
+    return len(values) > 1 and float((np.diff(values) == 0).mean()) > 0.1
 
 
 def _agree(table: LogTable, found: dict[str, str], why: dict[str, Why]) -> None:
@@ -219,6 +246,10 @@ def _agree(table: LogTable, found: dict[str, str], why: dict[str, Why]) -> None:
             why[loss] = why[ppl] = "behaves"
     if found.get("update") == found.get("step"):
         found.pop("update", None)
+    if "step" in found and "epoch" not in found:
+        epoch = epoch_beside(table, found["step"])
+        if epoch is not None and epoch not in found.values():
+            found["epoch"], why["epoch"] = epoch, "behaves"
 
 
 def _is_exponential(loss: Numbers, ppl: Numbers) -> bool:

@@ -9,28 +9,27 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from shindan.logs.numerals import CLOCK, DATE, MULTIPLES, PLAIN, duration, moment
-from shindan.logs.records import SPLIT, is_place
+from shindan.logs.naming import INDEX, Place, name_of, unit_of
+from shindan.logs.numerals import CLOCK, DATE, DAY, MULTIPLES, PLAIN, duration, moment
+from shindan.logs.records import is_measure
 
+_NAMED = r"A-Za-z\d_"
+"""What a number that is part of a name stands beside; Japanese has no spaces."""
 _UNIT = r"(?P<unit>%|(?!e[-+]?\d)[A-Za-zµ]{1,5}(?:/[A-Za-z]+)?)?"
 TOKEN = re.compile(
     rf"(?P<date>{DATE})"
+    rf"|(?<![\w.:/])(?P<day>{DAY})(?![\w:])"
     rf"|(?<![\w.:])(?P<clock>{CLOCK})(?![\w:])"
-    rf"|(?<![\w.@#$])(?<!\w[-+])(?![-+]?(?i:inf|nan)(?!inity|ms|[sz%]\b)[A-Za-z])"
-    rf"(?P<number>{PLAIN}){_UNIT}(?![\w]|\.\d)"
-)
-_TOTAL = re.compile(r"\s*(?:/|\bof\b|\bout of\b)\s*")
-_NAME = re.compile(
-    r"[^\W\d_][\w./@%#\-]*(?:[ ](?:[^\W\d_]|[/@%#(])[\w./@%#\-]*\)?){0,5}(?:\s?\([^()]{1,12}\))?$"
-    r"|_[\w./]+$"
-)
-_BREAK = re.compile(r"[|,;{}\[\]()<>•\t：、。]|\s[-–—]+\s|:\s|\s{3,}|=")
-_BEHIND = re.compile(
-    r"\s?(?P<name>(?:[A-Za-z]+/)?[A-Za-z][\w/]*(?: [A-Za-z][\w/]*){0,2})\s*(?=[|,;)\]]|$)"
+    rf"|(?<![{_NAMED}.@$])(?<!\S\#)(?<!\w[-+])(?![-+]?(?i:inf|nan)(?!inity|ms|[sz%]\b)[A-Za-z])"
+    rf"(?!(?<=\bof )(?i:inf|nan))"
+    rf"(?P<number>{PLAIN}){_UNIT}(?![{_NAMED}]|\.\d)"
 )
 _WORD = re.compile(r"(?<![\w.])['\"]?(?P<key>[A-Za-z_][\w.\-/]*)['\"]?(?:\s?=\s?|(?<=['\"]):\s?)"
                    r"['\"]?(?P<word>[A-Za-z_][\w.\-/]*)['\"]?(?![\w(])")  # fmt: skip
-_VERB = re.compile(r"\s(?:is|was|are|at|of|with|to|equals)$")
+_MOST_BARE = 4
+"""Numbers of a line that has nothing else; more are data, not a log's."""
+_SAYS = re.compile(r"\s[A-Za-z][\w ]*")
+_BARE = re.compile(r"[\s,;|:()\[\]]*")
 _GLOG = re.compile(r"[IWEF]\d{4}$")
 _MOST_FIELDS = 300
 
@@ -100,121 +99,35 @@ def _squeezed(text: str) -> str:
 
 def template(literals: tuple[str, ...], kinds: tuple[str, ...]) -> Template:
     """What the numbers between these literals are."""
-    fields: list[Field] = []
-    taken: dict[str, int] = {}
-    part = ""
-    for index, kind in enumerate(kinds):
-        name, part = _name(_Place(literals, index, fields[-1] if fields else None), part)
-        if kind == "date":
-            name = "timestamp"
-        if not name or _GLOG.match(name):
-            continue
-        again = taken[name] = taken.get(name, -1) + 1
-        column = f"{name}.{again}" if again else name
-        unit = _unit(literals[index + 1]) if kind == "number" else ""
-        factor = MULTIPLES.get(unit, 1.0)
-        fields.append(Field(index, column, _READ[kind], factor, "" if unit in MULTIPLES else unit))
+    bare = all(map(_BARE.fullmatch, literals)) and set(kinds) == {"number"}
+    if bare and 1 < len(kinds) <= _MOST_BARE:
+        fields = [Field(index, str(index), plain) for index in range(len(kinds))]
+        return Template(literals, kinds, tuple(fields), ())
+    fields = list(_fields(literals, kinds))
+    measured = any(is_measure(f.column) for f in fields)
+    if fields and not measured and not _SAYS.fullmatch(literals[1]):
+        fields = [f for f in fields if f.column.partition(".")[0] != INDEX]  # it counts nothing
     words = tuple(_words(literals)) if fields else ()
     return Template(literals, kinds, tuple(fields), words)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A number's place in a line; ``last`` is the named number before it."""
-
-    literals: tuple[str, ...]
-    index: int
-    last: Field | None
-
-    @property
-    def before(self) -> str:
-        text = self.literals[self.index]
-        return text.removeprefix(_unit(text)) if self.index else text
-
-    @property
-    def behind(self) -> str:
-        text = self.literals[self.index + 1]
-        return text.removeprefix(_unit(text))
-
-    @property
-    def behind_total(self) -> str | None:
-        """What stands behind ``200/ 2983`` when this is the 200."""
-        if _TOTAL.fullmatch(self.behind) and self.index + 2 < len(self.literals):
-            return self.literals[self.index + 2]
-        return None
-
-    @property
-    def names_the_next(self) -> bool:
-        """Whether the text behind is the next number's name: ``250 train 3.4567``."""
-        between = self.behind.strip()
-        return self.index + 2 < len(self.literals) and _phrase(between) == between != ""
-
-
-def _unit(after: str) -> str:
-    """The unit that is glued to the number before this text."""
-    glued = re.match(r"%|[A-Za-zµ]{1,5}(?:/[A-Za-z]+)?(?![\w])", after)
-    return glued[0] if glued else ""
-
-
-def _name(place: _Place, part: str) -> tuple[str, str]:
-    """The column's name ("" where the number has none), and the part of the data spoken of."""
-    if place.last is not None and place.last.index == place.index - 1:
-        beside = _beside(place, place.last)
-        if beside is not None:
-            return beside, part
-    core = place.before.rstrip(" \t:：=>-'\"[({~≈")
-    phrase = _phrase(core)
-    outside = core[: len(core) - len(phrase)]
-    for found in SPLIT.finditer(outside):
-        if outside[found.end() : found.end() + 1] not in (".", "/"):
-            part = found[0]
-    if not phrase and not place.index and not place.before.strip() and place.names_the_next:
-        return "index", part
-    if not phrase:
-        return _behind(place), part
-    if part and not SPLIT.search(phrase) and not is_place(phrase):
-        phrase = f"{part} {phrase}"
-    return phrase, part
-
-
-def _beside(place: _Place, last: Field) -> str | None:
-    """A name from the number before: its total, its mean in brackets, the next of its list."""
-    text = place.before.strip()
-    if _TOTAL.fullmatch(text):
-        return "" if last.column.endswith("_total") else f"{last.column}_total"
-    if text in ("(", "[") and place.behind.strip()[:1] in (")", "]"):
-        unit = _unit(place.literals[place.index + 1])
-        return "" if last.column.endswith("_total") else f"{last.column} ({unit or 'avg'})"
-    if text == ",":
-        base, _, at = last.column.rpartition(".")
-        return f"{base}.{int(at) + 1}" if base and at.isdigit() else f"{last.column}.1"
-    return None
-
-
-def _phrase(text: str) -> str:
-    """The name at the end of a text: its last words after the last thing that parts."""
-    closing = re.search(r"\s?\(([^()\d]{1,12})\)$", text)
-    bare = text[: closing.start()] if closing else text
-    start = 0
-    for sign in _BREAK.finditer(bare):
-        start = sign.end()
-    words = bare[start:].strip(" '\"*`.!?#&+-~\t")
-    found = _NAME.search(words)
-    if not found:
-        return ""
-    name = _VERB.sub("", found[0])
-    return name + (f" ({closing[1]})" if closing else "")
-
-
-def _behind(place: _Place) -> str:
-    """A name that follows its number: ``200/ 2983 batches``, ``8.9it/s``, ``45.2% bf16 MFU``."""
-    named = _BEHIND.match(place.behind_total or place.behind)
-    if named:
-        return named["name"].strip()
-    if place.behind_total is not None:
-        return "progress"
-    unit = _unit(place.literals[place.index + 1])
-    return unit if "/" in unit else ""
+def _fields(literals: tuple[str, ...], kinds: tuple[str, ...]) -> Iterator[Field]:
+    taken: dict[str, int] = {}
+    part, last = "", None
+    for index, kind in enumerate(kinds):
+        name, part = name_of(Place(literals, index, last), part)
+        if kind == "date":
+            name = "timestamp"
+        if not name or kind == "day" or _GLOG.match(name):
+            continue
+        again = taken[name] = taken.get(name, -1) + 1
+        column = f"{name}.{again}" if again else name
+        unit = unit_of(literals[index + 1]) if kind == "number" and name != INDEX else ""
+        last = (index, column)
+        if unit == name or unit in MULTIPLES:
+            yield Field(index, column, _READ[kind], MULTIPLES.get(unit, 1.0))
+        else:
+            yield Field(index, column, _READ[kind], unit=unit)
 
 
 def _words(literals: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -226,7 +139,7 @@ def _words(literals: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 def pattern(made: Template) -> str:
     """A regular expression (RE2's too) of exactly the template's lines, a group a number."""
-    forms = {"date": DATE, "clock": CLOCK, "number": PLAIN}
+    forms = {"date": DATE, "day": DAY, "clock": CLOCK, "number": PLAIN}
     parts = [r"^\s*"]
     for index, literal in enumerate(made.literals):
         if index:

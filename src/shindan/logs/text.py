@@ -156,6 +156,8 @@ def _commonest(lines: Lines) -> list[_Kind]:
 
 def _kept(blocks: Sequence[Block]) -> list[Block]:
     """Blocks of kinds that repeat, and single lines after the first of them that share a name."""
+    if any(map(is_measure, (name for block in blocks for name in block.made.kind))):
+        blocks = [block for block in blocks if block.made.kind[0] != "0"]  # bare numbers are data
     counts: Counter[tuple[str, ...]] = Counter()
     for block in blocks:
         counts[block.made.kind] += len(block.lines)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\n]*\x07|[\x00\x08]")
+_BACK = re.compile(rb"\x08{2,}\r?")
 _REDRAWN = b"\x1e\n"
 _BARS = re.compile(rb"%\|[^|\n]*\|")
 _WRAPPED = re.compile(rb"(?:tensor|(?:np|numpy)\.float\d+)\(([^(),]*)(?:,[^()]*)?\)")
@@ -15,7 +16,7 @@ def tidy(piece: bytes) -> bytes:
     """Without colours, progress bars' blocks and wrappers of numbers; a redrawn line is lines,
     all but the last ending in ``_REDRAWN``."""
     if b"\x1b" in piece or b"\x00" in piece or b"\x08" in piece:
-        piece = _ESCAPES.sub(b"", piece)
+        piece = _ESCAPES.sub(b"", _BACK.sub(b"\r", piece))
     if b"\r" in piece:
         piece = piece.replace(b"\r\n", b"\n").replace(b"\r", _REDRAWN)
     if b"%|" in piece:
