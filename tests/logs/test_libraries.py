@@ -41,6 +41,17 @@ def test_tensorboard(tmp_path: Path) -> None:
     assert found.settings == {"learning_rate": 0.1, "seed": 3}
 
 
+def test_tensorboard_with_lines_in_one_chart(tmp_path: Path) -> None:
+    boards = pytest.importorskip("torch.utils.tensorboard")
+    with boards.SummaryWriter(tmp_path) as writer:
+        for step in range(20):
+            writer.add_scalars("loss", {"train": 5 - step / 8, "val": 5 - step / 16}, step)
+            writer.add_scalar("lr", 0.5, step)
+    found = one(tmp_path)
+    assert set(found.columns) == {"step", "timestamp", "train/loss", "val/loss", "lr"}
+    assert found.columns["val/loss"].tolist() == [5 - step / 16 for step in range(20)]
+
+
 def test_tensorboard_as_its_own_reader(tmp_path: Path) -> None:
     boards = pytest.importorskip("torch.utils.tensorboard")
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")

@@ -14,6 +14,7 @@ from shindan.logs.parted import parted
 from shindan.logs.records import is_measure, is_place
 from shindan.logs.source import Source
 from shindan.logs.table import LogTable
+from shindan.logs.widened import widened
 
 _NOT_LOGS = {".git", "node_modules", "__pycache__", "site-packages", ".venv", ".ipynb_checkpoints"}
 _BINARY = (
@@ -59,9 +60,10 @@ def _file(source: Source) -> list[LogTable]:
     for claim, form in claims:
         if claim < Claim.SURE <= claims[0][0]:
             break  # it is that format, with nothing in it
-        tables = [table for table in form.read([source]) if len(table) or table.settings]
+        found = [table for table in form.read([source]) if len(table) or table.settings]
+        tables = [parted(wide) for table in found for wide in widened(table)]
         if tables:
-            return [parted(table) for table in [t for t in tables if _measures(t)] or tables]
+            return [table for table in tables if _measures(table)] or tables
     return []
 
 

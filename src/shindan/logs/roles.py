@@ -37,6 +37,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "validation": (
         rf"{_VAL}_{_NLL}", rf"{_VAL}_\w*{_NLL}(?:_epoch)?", rf"{_NLL}_{_VAL}", r"tel", r"vloss",
         rf"{_VAL}", r"\w+_val_loss",
+        rf"{_VAL}_{_NLL}_\w+", rf"{_VAL}_evaluation_{_NLL}_vs_iterations",
     ),
     "loss": (
         _NLL, rf"{_TRAIN}_{_NLL}", r"trl", rf"{_NLL}_{_TRAIN}", rf"{_TRAIN}_{_NLL}_step",

@@ -99,6 +99,7 @@ def _seconds(table: LogTable, x: Numbers) -> Numbers | None:
             continue
         scale = UNITS.get(str(table.settings.get(f"units.{name}", "s")), 1.0)
         if (np.diff(there) >= 0).all() and there[-1] > there[0]:
+            scale = 1e-3 if there[0] > 1e11 else scale  # a date in milliseconds
             start = there[0] if there[0] > 1e8 else 0.0  # a date, or time gone by
             return np.asarray((values - start) * scale)
     return None

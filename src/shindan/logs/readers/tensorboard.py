@@ -5,12 +5,15 @@ hyperparameters of the hparams plugin and texts that are JSON become settings.
 """
 
 import json
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from shindan.core.errors import ShindanError
 from shindan.core.reason import Reason
 from shindan.logs.formats import Claim, Format
+from shindan.logs.records import SPLIT
 from shindan.logs.series import Series
 from shindan.logs.settings import beside, settings_of
 from shindan.logs.source import Source
@@ -21,6 +24,8 @@ _NAME = "tensorboard"
 _UNPACK = {1: ("f", 5), 2: ("d", 6), 3: ("i", 7), 9: ("q", 10), 4: ("B", 7), 19: ("e", 13)}
 """DT_FLOAT, DOUBLE, INT32, INT64, UINT8, HALF: struct's letter, the field of their values."""
 _STRING = 7
+_BY_BATCH = re.compile(rb"\x0a.batch_\w", re.DOTALL)
+"""A tag of Keras that is counted by batches; those that begin with ``epoch_`` are not."""
 
 
 def claims(source: Source) -> Claim:
@@ -33,22 +38,62 @@ def claims(source: Source) -> Claim:
 
 
 def read(sources: Sequence[Source]) -> list[LogTable]:
-    """All event files of a folder are one run: it was resumed, or wrote hyperparameters apart."""
-    series, lost = Series(), _Lost()
-    settings: dict[str, object] = {}
-    for source in sorted(sources, key=lambda s: s.path.name):
+    """All event files of a run are one table: it was resumed, or wrote hyperparameters apart, or
+    has a folder for each part of the data, whose name then stands before the tags."""
+    lost, settings = _Lost(), dict[str, object]()
+    run = _run(sources[0].path)
+    folders = {source.path.parent for source in sources}
+    by_batch = len(folders) > 1 and any(_BY_BATCH.search(source.start) for source in sources)
+    series, by_epoch = Series(), Series()
+    for source in sorted(sources, key=lambda s: (s.path.name, s.path)):
+        part = (
+            f"{_part(source.path, run)}/" if len(folders) > 1 and source.path.parent != run else ""
+        )
         frames = Frames()
         for record in tfrecords(source.data(), frames):
             try:
-                settings |= _event(record, series)
+                for tag, step, time, value in _event(record, settings):
+                    apart = by_batch and tag.startswith("epoch_")
+                    (by_epoch if apart else series).add(part + tag, step, time, value)
             except ValueError:
                 lost.records += 1
         lost.add(source, frames)
-    path = sources[0].path if len(sources) == 1 else sources[0].path.parent
+    path = sources[0].path if len(sources) == 1 else run if len(folders) > 1 else folders.pop()
     name = path.name if path.is_dir() else path.parent.name
-    settings = {**beside(sources[0].path.parent), **settings}
-    table = series.table(path, _NAME, name, settings, lost.said())
-    return [table] if table else []
+    for folder in (run, sources[0].path.parent):
+        settings = {**beside(folder), **settings}
+    tables = (
+        series.table(path, _NAME, name, settings, lost.said()),
+        by_epoch.table(path, _NAME, f"{name} (epochs)", settings, ()),
+    )
+    return [table for table in tables if table]
+
+
+def _run(path: Path) -> Path:
+    """The folder of the run: above ``train`` and ``validation`` (Keras), and above ``TAG_NAME``
+    (PyTorch's ``add_scalars``)."""
+    folder = path.parent
+    if SPLIT.fullmatch(folder.name) or _added(path):
+        return folder.parent
+    return folder
+
+
+def _part(path: Path, run: Path) -> str:
+    """What the folder of a file is of: the part of the data, or the line of ``add_scalars``."""
+    tag = _added(path)
+    return path.parent.name.removeprefix(f"{tag}_") if tag else path.parent.name
+
+
+def _added(path: Path) -> str:
+    """The tag in the name of a folder that ``add_scalars`` made ("" where it is none)."""
+    try:
+        for record in tfrecords(Source(path).start, Frames()):
+            for tag, *_ in _event(record, {}):
+                start = tag.replace("/", "_").replace(" ", "_")
+                return start if path.parent.name.startswith(f"{start}_") else ""
+    except (ValueError, ShindanError):
+        return ""
+    return ""
 
 
 class _Lost:
@@ -70,8 +115,8 @@ class _Lost:
         )
 
 
-def _event(record: bytes, series: Series) -> dict[str, object]:
-    """Adds the event's scalars; returns its settings. Raises ValueError."""
+def _event(record: bytes, settings: dict[str, object]) -> Iterator[tuple[str, int, float, float]]:
+    """The event's scalars: tag, step, time, value; adds to the settings. Raises ValueError."""
     time, step, summaries = 0.0, 0, []
     for number, value in fields(record):
         if number == 1:
@@ -80,15 +125,13 @@ def _event(record: bytes, series: Series) -> dict[str, object]:
             step = signed(value)
         elif number == 5 and isinstance(value, bytes):
             summaries.append(value)
-    settings: dict[str, object] = {}
     for summary in summaries:
         for one in messages(summary, 1):
             tag, found = _value(one)
             if isinstance(found, float):
-                series.add(tag, step, time, found)
+                yield tag, step, time, found
             elif found:
                 settings |= found
-    return settings
 
 
 def _value(message: bytes) -> tuple[str, float | dict[str, object] | None]:
@@ -170,8 +213,4 @@ def _plain(value: bytes) -> object:
     return None
 
 
-def _folder(path: Path) -> Path:
-    return path.parent
-
-
-FORMAT = Format(_NAME, claims, read, _folder)
+FORMAT = Format(_NAME, claims, read, _run)
