@@ -1,11 +1,13 @@
 """JSON documents of every shape met, and names of numbers in lines of text."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shindan.logs.judged import judged
 from shindan.logs.reading import read
 from shindan.logs.table import LogTable
 from shindan.logs.template import cut, template
@@ -40,12 +42,51 @@ def test_runs_in_one_document(tmp_path: Path) -> None:
         [["step", "loss"], [100, 2.5], [200, 2.25]],
         [{"step": "100", "loss": "2.5"}, {"step": "200", "loss": "2.25"}],
         {"a": {"b": [{"step": 100, "loss": 2.5}, {"step": 200, "loss": 2.25}]}},
+        {"loss": [[100, 2.5], [200, 2.25]]},
+        {"metrics": {"loss": {"steps": [100, 200], "values": [2.5, 2.25]}}},
+        {"loss": [{"step": 100, "value": 2.5}, {"step": 200, "value": 2.25}], "seed": 1},
+        {"columns": ["step", "loss"], "index": [0, 1], "data": [[100, 2.5], [200, 2.25]]},
     ],
 )
 def test_records_however_they_are_kept(tmp_path: Path, value: Any) -> None:
     (found,) = tables(tmp_path / "h.json", value)
     assert found.columns["step"].tolist() == [100, 200]
     assert found.columns["loss"].tolist() == [2.5, 2.25]
+
+
+def test_curves_with_steps_of_their_own_are_joined(tmp_path: Path) -> None:
+    losses = [[step, 5 - step / 100] for step in range(0, 100, 10)]
+    checks = [[step, 6 - step / 100] for step in (0, 50)]
+    (found,) = tables(tmp_path / "h.json", {"train_loss": losses, "val_loss": checks})
+    assert len(found) == 10
+    assert found.columns["step"][found.present["val_loss"]].tolist() == [0, 50]
+    resumed = [*losses, *[[step, 4.0] for step in range(50, 150, 10)]]
+    (found,) = tables(tmp_path / "h.json", {"loss": resumed})
+    assert found.columns["step"].tolist() == [step for step, _ in resumed]
+
+
+def test_parts_without_steps_stand_beside_each_other(tmp_path: Path) -> None:
+    value = {"train": {"loss": [3.0, 2.5], "acc": [0.5, 0.6]}, "val": {"loss": [3.5, 3.0]}}
+    (found,) = tables(tmp_path / "h.json", value)
+    assert len(found) == 2
+    assert found.columns["val.loss"].tolist() == [3.5, 3.0]
+
+
+def test_a_list_of_losses(tmp_path: Path) -> None:
+    (found,) = tables(tmp_path / "losses.json", [5 - i / 10 for i in range(20)])
+    assert judged(found).roles.columns == {"loss": "0"}
+    (found,) = tables(tmp_path / "losses.json", {"train_losses": [3.0, None, 2.5], "epochs": 3})
+    assert found.present["train_losses"].tolist() == [True, False, True]
+    assert judged(found).roles.columns == {"loss": "train_losses"}
+
+
+def test_whatever_a_value_is(tmp_path: Path) -> None:
+    """Rows are turned into columns at once only where their values are plain."""
+    value = [{"step": 1, "loss": 3.0, "lr": [0.1, 0.2]}, {"step": 2, "loss": "2.5", "big": 10**400}]
+    (found,) = tables(tmp_path / "h.json", value)
+    assert found.columns["loss"].tolist() == [3.0, 2.5]
+    assert found.columns["lr.1"][0] == 0.2
+    assert found.columns["big"][1] == math.inf
 
 
 def test_tensorboards_export(tmp_path: Path) -> None:

@@ -3,17 +3,20 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from shindan.logs.numerals import as_float, number
 from shindan.logs.settings import settings_of
 from shindan.logs.tongues import english
+from shindan.logs.traces import is_trace, traced
 
 SPLIT = re.compile(
     r"(?i)(?<![A-Za-z0-9])(train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev)(?![a-z0-9])"
 )
 """A word that names a part of the data."""
 _NUMBERED = re.compile(r"(?P<name>\D*?)[ _\-:]?(?P<number>\d+)$")
+_LISTED = 5
+"""Numbers of a list that is all of a document, and may be losses; ``[1, 200]`` begins a line."""
 _WALL = 1e9
 """A first number above this in a triple is a time: TensorBoard's export [wall, step, value]."""
 
@@ -24,6 +27,24 @@ class Found:
 
     way: tuple[str, ...]
     records: Sequence[Mapping[str, Any]]
+
+
+class Columns(Sequence[Mapping[str, Any]]):
+    """Records that are kept as lists of equal length, by name."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    @overload
+    def __getitem__(self, at: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Columns": ...
+    def __getitem__(self, at: int | slice) -> "Mapping[str, Any] | Columns":
+        cut = {name: values[at] for name, values in self.columns.items()}
+        return Columns(cut) if isinstance(at, slice) else cut
 
 
 def found_in(document: Any) -> list[Found]:
@@ -43,25 +64,33 @@ def _search(value: Any, way: tuple[str, ...]) -> Iterator[Found]:
     if len(way) > 12:
         return
     if isinstance(value, list):
-        records = _records(value)
-        if records:
-            yield Found(way, records)
-            return
-        for index, item in enumerate(value[:1000]):
-            if isinstance(item, dict | list):
-                yield from _search(item, (*way, str(index)))
+        yield from _search_list(value, way)
     elif isinstance(value, dict):
         if records := _by_number(value):
             yield Found(way, records)
             return
+        if traces := traced(value):
+            yield Found(way, traces)
+            value = {key: inner for key, inner in value.items() if not is_trace(inner)}
         yield from _columns(value, way)
         for key, inner in value.items():
-            if isinstance(inner, dict | list):
-                yield from _search(inner, (*way, key)) if not _is_column(inner) else ()
+            if isinstance(inner, dict | list) and not _is_column(inner):
+                yield from _search(inner, (*way, key))
+
+
+def _search_list(value: list[Any], way: tuple[str, ...]) -> Iterator[Found]:
+    if not way and len(value) >= _LISTED and _is_column(value):
+        yield Found(way, Columns({"0": value}))
+    elif records := _records(value):
+        yield Found(way, records)
+    else:
+        for index, item in enumerate(value[:1000]):
+            if isinstance(item, dict | list):
+                yield from _search(item, (*way, str(index)))
 
 
 def _is_records(value: list[Any]) -> bool:
-    return sum(isinstance(item, dict) for item in value) * 2 > len(value)
+    return list(map(type, value)).count(dict) * 2 > len(value)
 
 
 def _records(value: list[Any]) -> list[Mapping[str, Any]]:
@@ -90,9 +119,10 @@ def _is_column(value: Any) -> bool:
     """A list of two or more scalars, most of them numbers."""
     if not isinstance(value, list) or len(value) < 2:
         return False
-    if any(isinstance(item, dict | list) for item in value):
+    kinds = set(map(type, value))
+    if kinds & {dict, list}:
         return False
-    return 2 * sum(_numeric(item) for item in value) > len(value)
+    return kinds <= {int, float} or 2 * sum(_numeric(item) for item in value) > len(value)
 
 
 def _numeric(value: Any) -> bool:
@@ -103,12 +133,11 @@ def _columns(value: Mapping[str, Any], way: tuple[str, ...]) -> Iterator[Found]:
     """Lists of numbers side by side; those of equal length are columns of one table."""
     by_length: dict[int, dict[str, list[Any]]] = {}
     for key, inner in value.items():
-        if isinstance(inner, list) and inner and not any(isinstance(i, dict | list) for i in inner):
+        if isinstance(inner, list) and inner and not set(map(type, inner)) & {dict, list}:
             by_length.setdefault(len(inner), {})[key] = inner
     for columns in by_length.values():
         if any(map(_is_column, columns.values())):
-            rows = zip(*columns.values(), strict=True)
-            yield Found(way, [dict(zip(columns, row, strict=True)) for row in rows])
+            yield Found(way, Columns(columns))
 
 
 def _by_number(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -132,6 +161,13 @@ def _by_number(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _pandas(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    names, rows = value.get("columns"), value.get("data")
+    if (
+        isinstance(names, list)
+        and isinstance(rows, list)
+        and all(isinstance(r, list) for r in rows)
+    ):
+        return [dict(zip(map(str, names), row, strict=False)) for row in rows]
     inner = list(value.values())
     if not inner or not all(isinstance(column, dict) and len(column) > 1 for column in inner):
         return []
@@ -143,6 +179,8 @@ def _pandas(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _joined(found: list[Found]) -> list[Found]:
     """Lists under sibling names that are parts of the data (``train``, ``val``) in one list."""
+    if beside := _side_by_side(found):
+        return beside
     parts: dict[tuple[str, ...], list[Found]] = {}
     for one in found:
         named = bool(one.way) and SPLIT.search(one.way[-1])
@@ -159,6 +197,24 @@ def _joined(found: list[Found]) -> list[Found]:
         if all(len(ones) == 1 or way[-1:] == ("*",) for way, ones in parts.items())
         else found
     )
+
+
+def _side_by_side(found: list[Found]) -> list[Found]:
+    """Parts of the data as columns of one length, without a step: row beside row."""
+    whole: dict[str, Sequence[Any]] = {}
+    for one in found:
+        named = bool(one.way) and SPLIT.search(one.way[-1])
+        columns = one.records.columns if isinstance(one.records, Columns) else {}
+        if (
+            not named
+            or one.way[:-1] != found[0].way[:-1]
+            or len(one.records) != len(found[0].records)
+        ):
+            return []
+        if not columns or any(map(is_place, columns)):
+            return []
+        whole |= {f"{one.way[-1]}.{name}": values for name, values in columns.items()}
+    return [Found(found[0].way[:-1], Columns(whole))] if len(found) > 1 else []
 
 
 _PLACE = re.compile(

@@ -17,7 +17,7 @@ from shindan.logs.tongues import english
 _VAL = r"(?:val|valid|validation|eval|evaluation|dev|test)"
 _TRAIN = r"(?:train|training|trainer|tr)"
 _MEAN = r"(?:avg|average|mean|running|smooth|smoothed|ema|cumulative)"
-_NLL = r"(?:loss|ce|nll|xent|cross_entropy|crossentropy)"
+_NLL = r"(?:loss(?:es)?|ce|nll|xent|cross_entropy|crossentropy)"
 _GRAD = r"(?:grad|gradient|grads|gradients|g)"
 
 NAMES: Mapping[str, tuple[str, ...]] = {

@@ -8,6 +8,7 @@ import numpy as np
 
 from shindan.core.reason import Reason
 from shindan.logs.numerals import as_float, moment, number
+from shindan.logs.records import Columns
 from shindan.logs.table import LogTable
 
 LIST = 16
@@ -63,6 +64,21 @@ class Rows:
                 column.rows.append(row)
                 column.values.append(value)
 
+    def extend(self, records: Sequence[Mapping[str, object]]) -> None:
+        """Rows, column by column where they hold nothing but numbers and words."""
+        before = len(self)
+        columns = records.columns if isinstance(records, Columns) else _turned(records)
+        plain = {name: _plain(values) for name, values in columns.items()}
+        if before or not all(plain.values()):
+            for record in records:
+                self.add(record)
+            return
+        self.lines.extend(range(1, len(records) + 1))
+        for name, found in plain.items():
+            column = self.columns[name] = Sparse()
+            if found:
+                column.rows, column.values, column.words = found
+
     def _flat(self, value: object, name: str, depth: int) -> Iterator[tuple[str, float | str]]:
         found = as_float(value)
         if found is not None:
@@ -115,6 +131,29 @@ class Rows:
         fullest = set(sorted(self.columns, key=lambda c: -len(self.columns[c]))[:most])
         said.append(Reason("log-columns-left-out", {"count": len(self.columns) - most}))
         return {name: column for name, column in self.columns.items() if name in fullest}
+
+
+_ABSENT = object()
+_Plain = tuple["array[int]", "array[float]", dict[int, str]]
+
+
+def _turned(records: Sequence[Mapping[str, object]]) -> dict[str, list[object]]:
+    """Records as columns."""
+    names = dict.fromkeys(name for record in records for name in record)
+    return {name: [record.get(name, _ABSENT) for record in records] for name in names}
+
+
+def _plain(values: Sequence[object]) -> _Plain | None:
+    """Rows and values of the numbers, and words by row; None where there is anything else."""
+    kinds = set(map(type, values)) - {type(None), type(_ABSENT)}
+    if not kinds <= {int, float, bool, str}:
+        return None
+    words = {row: v for row, v in enumerate(values) if isinstance(v, str)} if str in kinds else {}
+    try:
+        numbers = {row: v for row, v in enumerate(values) if isinstance(v, int | float)}
+        return array("q", numbers), array("d", numbers.values()), words
+    except OverflowError:
+        return None
 
 
 def dense(

@@ -33,9 +33,8 @@ def read(sources: Sequence[Source]) -> list[LogTable]:
         for index, state in enumerate(states):
             rows = Rows()
             history = state.pop("log_history")
-            for record in history if isinstance(history, list) else ():
-                if isinstance(record, dict):
-                    rows.add(record)
+            found = history if isinstance(history, list) else []
+            rows.extend([record for record in found if isinstance(record, dict)])
             name = source.path.name + (f" #{index + 1}" if len(states) > 1 else "")
             settings = {**beside(source.path), **settings_of(state)}
             made.append(rows.table(source.path, _NAME, name=name, settings=settings, lost=lost))

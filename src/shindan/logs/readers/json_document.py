@@ -37,8 +37,7 @@ def tables(source: Source, form: str) -> list[LogTable]:
         settings = {**beside(source.path), **settings_around(document)}
         for one in found_in(document):
             rows = Rows()
-            for record in one.records:
-                rows.add(record)
+            rows.extend(one.records)
             parts = [source.path.name] + ([f"#{index + 1}"] if len(found) > 1 else [])
             parts += [".".join(one.way)] if one.way else []
             made.append(
