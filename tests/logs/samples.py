@@ -153,6 +153,29 @@ def spaced() -> bytes:
     return "\n".join(["step   loss", *(f"{r['step']:4} {r['loss']:6}" for r in rows())]).encode()
 
 
+def printed_table() -> bytes:
+    lines = ["Some weights were not initialised", "[ 40/40 10:00 < 00:00, 0.5 it/s, Epoch 1/1]"]
+    lines.append("Step\tTraining Loss\tValidation Loss\tRuntime")
+    lines += [f"{r['step']}\t{r['loss']}\tNo log\t00:12" for r in rows()]
+    return "\n".join([*lines, "TrainOutput(global_step=40, training_loss=3.5)"]).encode()
+
+
+def notebook() -> bytes:
+    cells = [f"<tr><td>{r['step']}</td><td>{r['loss']}</td></tr>" for r in rows()]
+    head = (
+        "<progress value='40' max='40'></progress><table><thead><tr><th>Step</th><th>loss</th></tr>"
+    )
+    page = [head + "</thead>\n", *cells, "</table>"]
+    said = {"name": "stdout", "output_type": "stream", "text": ["All is well\n", "40 rows\n"]}
+    shown = {
+        "output_type": "display_data",
+        "data": {"text/html": page, "text/plain": ["<IPython>"]},
+    }
+    code = {"cell_type": "code", "source": ["trainer.train()"], "outputs": [said, shown]}
+    text = {"cell_type": "markdown", "source": ["# loss 3.5"]}
+    return json.dumps({"cells": [text, code], "metadata": {}, "nbformat": 4}, indent=1).encode()
+
+
 def wandb_csv() -> bytes:
     lines = ['"Step","a - loss","a - loss__MIN","a - loss__MAX"']
     lines += [f'"{r["step"]}","{r["loss"]}","{r["loss"]}","{r["loss"]}"' for r in rows()]
@@ -249,6 +272,8 @@ _MAKERS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "csv lightning": ("metrics.csv", lightning),
     "csv spaces": ("metrics.txt", spaced),
     "csv gz": ("metrics.csv.gz", lambda: gzip.compress(comma(), mtime=0)),
+    "printed-table": ("train.txt", printed_table),
+    "notebook": ("train.ipynb", notebook),
     "wandb-csv": ("wandb_export.csv", wandb_csv),
     "tensorboard": ("events.out.tfevents.1.host", tensorboard),
     "wandb": ("run-abc.wandb", wandb),

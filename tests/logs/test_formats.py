@@ -15,7 +15,8 @@ from .fuzzing import assert_sound
 from .samples import ROWS, loss, samples
 
 _LOSS = {"csv lightning": "train_loss", "tensorboard": "train/loss", "modded-nanogpt": "train_loss",
-         "fairseq": "train loss", "megatron": "lm loss", "build-nanogpt": "train"}  # fmt: skip
+         "fairseq": "train loss", "megatron": "lm loss", "build-nanogpt": "train",
+         "printed-table": "Training Loss"}  # fmt: skip
 _SETTINGS: dict[str, dict[str, object]] = {
     "hf-trainer-state": {"max_steps": ROWS, "global_step": ROWS},
     "nanogpt": {"learning_rate": 0.001, "units.time": "ms", "units.mfu": "%"},

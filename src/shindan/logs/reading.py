@@ -19,7 +19,7 @@ from shindan.logs.widened import widened
 _NOT_LOGS = {".git", "node_modules", "__pycache__", "site-packages", ".venv", ".ipynb_checkpoints"}
 _BINARY = (
     ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".npy", ".npz", ".png", ".jpg", ".zip", ".so",
-    ".py", ".pyc", ".ipynb", ".html", ".md", ".whl", ".tar", ".pdf", ".parquet", ".arrow",
+    ".py", ".pyc", ".html", ".md", ".whl", ".tar", ".pdf", ".parquet", ".arrow",
 )  # fmt: skip
 """Names by which a file of a folder is known to be no log, before it is opened."""
 _OWN = {"debug.log", "debug-internal.log", "debug-core.log"}

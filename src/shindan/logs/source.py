@@ -161,6 +161,18 @@ class Source:
             self._zip = Reason("log-zip-cut")
 
 
+class Held(Source):
+    """A text in memory, of the file at ``path``."""
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        super().__init__(path)
+        self._content = content
+
+    def _raw(self, size: int) -> Iterator[bytes]:
+        for at in range(0, len(self._content), size):
+            yield self._content[at : at + size]
+
+
 def _to_the_damage(stream: "zlib._Decompress", block: bytes) -> bytes:
     """What can be decompressed of a damaged block, byte by byte."""
     kept = []

@@ -13,13 +13,14 @@ from shindan.core.reason import Reason
 from shindan.logs.arrow import Stack
 from shindan.logs.formats import Claim, Format
 from shindan.logs.numerals import moment, number
+from shindan.logs.printed import is_rule
 from shindan.logs.settings import beside, settings_in
 from shindan.logs.source import Source, Stream
 from shindan.logs.table import LogTable
 
 _NAME = "csv"
 _DELIMITERS = ",\t;|"
-_EMPTY = ["", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>"]
+_EMPTY = ["", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "No log"]
 """Cells without a value. "nan" is none of them: a logged NaN is a value."""
 _BLOCK = 1 << 22
 """Bytes read at a time, and from which types are inferred."""
@@ -62,7 +63,7 @@ def shape_of(source: Source) -> Shape | None:
     while skipped < len(lines) and (not lines[skipped].strip() or lines[skipped][0] == "#"):
         skipped += 1
     body = [line for line in lines[skipped : skipped + _LOOKED_AT] if line.strip()]
-    if len(body) < 2:
+    if len(body) < 2 or any(map(is_rule, body[:2])):
         return None
     comments = tuple(lines[:skipped])
     for delimiter in (*_DELIMITERS, " "):
