@@ -89,6 +89,20 @@ def test_whatever_a_value_is(tmp_path: Path) -> None:
     assert found.columns["big"][1] == math.inf
 
 
+def test_words_that_spell_numbers(tmp_path: Path) -> None:
+    """As ms-swift and LLaMA-Factory write them."""
+    value = [
+        {"step/max_steps": f"{i}/40", "elapsed": f"{i}m 2s", "left": f"0:0{i}:00", "v": f"{i}/4a"}
+        for i in range(5)
+    ]
+    (found,) = tables(tmp_path / "h.json", [{**one, "loss": 3.0} for one in value])
+    assert found.columns["step/max_steps"].tolist() == [0, 1, 2, 3, 4]
+    assert found.columns["step/max_steps_total"].tolist() == [40] * 5
+    assert found.columns["elapsed"].tolist() == [2, 62, 122, 182, 242]
+    assert found.columns["left"].tolist() == [0, 60, 120, 180, 240]
+    assert list(found.words) == ["v"]
+
+
 def test_tensorboards_export(tmp_path: Path) -> None:
     (found,) = tables(tmp_path / "run.json", [[1.6e9, 10, 2.5], [1.6e9 + 1, 20, 2.25]])
     assert found.columns["Step"].tolist() == [10, 20]

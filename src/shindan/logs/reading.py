@@ -13,6 +13,7 @@ from shindan.logs.formats import Claim, Format, formats
 from shindan.logs.parted import parted
 from shindan.logs.records import is_measure, is_place
 from shindan.logs.source import Source
+from shindan.logs.spelled import spelled
 from shindan.logs.table import LogTable
 from shindan.logs.widened import widened
 
@@ -61,7 +62,7 @@ def _file(source: Source) -> list[LogTable]:
         if claim < Claim.SURE <= claims[0][0]:
             break  # it is that format, with nothing in it
         found = [table for table in form.read([source]) if len(table) or table.settings]
-        tables = [parted(wide) for table in found for wide in widened(table)]
+        tables = [parted(wide) for table in found for wide in widened(spelled(table))]
         if tables:
             return [table for table in tables if _measures(table)] or tables
     return []
