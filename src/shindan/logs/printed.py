@@ -14,6 +14,8 @@ NO_VALUE = ("", "-", "--", "null", "None", "NA", "N/A", "n/a", "<NA>", "No log",
 """Cells without a value; "No log" is the Hugging Face Trainer's."""
 _EDGES = str.maketrans(dict.fromkeys("│┃║", "|"))
 _RULE = re.compile(r"[\s|+\-=:.─━═┄┈╌┼┿╂╋╪╬├┝┞┠┣╞╟╠┤┥┨┫╡╢╣┬┯┳╤╦┴┷┻╧╩┌┏╔┐┓╗└┗╚┘┛╝╇╈┡┩╀]{3,}")
+_WORDS = re.compile(r"[^\W\d_]{2}")
+"""What a header has, and rows of numbers have not."""
 _LONGEST = 300
 """Characters of a line of a table."""
 _WIDEST = 60
@@ -54,7 +56,7 @@ def printed(lines: Iterable[str]) -> list[Printed]:
     """
     found: list[Printed] = []
     for at, line in enumerate(lines, 1):
-        if len(line) > _LONGEST or is_rule(line):
+        if len(line) > _LONGEST or not (found or _WORDS.search(line)) or is_rule(line):
             continue
         cells = parted_cells(line)
         if len(cells) < 2:

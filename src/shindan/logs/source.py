@@ -2,20 +2,15 @@
 
 import codecs
 import functools
-import io
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shindan.core.errors import ShindanError
 from shindan.core.reason import Reason
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 HEAD = 1 << 18
 """Bytes by which a format is recognised."""
@@ -68,7 +63,8 @@ class Source:
         for raw in self._raw(size):
             cut = raw.rfind(b"\n") + 1
             if cut:
-                yield self._as_utf8(b"".join((*rest, raw[:cut])))
+                whole = memoryview(raw)
+                yield self._as_utf8(b"".join((*rest, whole[:cut])))
                 rest = []
             rest.append(raw[cut:])
         if last := b"".join(rest):
@@ -182,28 +178,3 @@ def _to_the_damage(stream: "zlib._Decompress", block: bytes) -> bytes:
         except zlib.error:
             break
     return b"".join(kept)
-
-
-class Stream(io.RawIOBase):
-    """Pieces as a file that is read once."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, into: "WriteableBuffer") -> int:
-        """As of io.RawIOBase."""
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = memoryview(piece)
-        room = memoryview(into)
-        size = min(len(room), len(self._rest))
-        room[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size

@@ -15,15 +15,17 @@ from shindan.logs.formats import Claim, Format
 from shindan.logs.numerals import moment, number
 from shindan.logs.printed import is_rule
 from shindan.logs.settings import beside, settings_in
-from shindan.logs.source import Source, Stream
+from shindan.logs.source import Source
 from shindan.logs.table import LogTable
 
 _NAME = "csv"
 _DELIMITERS = ",\t;|"
 _EMPTY = ["", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "No log"]
 """Cells without a value. "nan" is none of them: a logged NaN is a value."""
-_BLOCK = 1 << 22
-"""Bytes read at a time, and from which types are inferred."""
+_PIECE = 1 << 22
+"""Bytes parsed at once ..."""
+_BLOCK = 1 << 20
+"""... by threads, so many each; by the first of them types are inferred."""
 _LOOKED_AT = 50
 
 
@@ -120,8 +122,12 @@ def table_of(source: Source, form: str) -> LogTable | None:
     shape = shape_of(source)
     if shape is None:
         return None
-    skipped = _Skipped()
-    stack = _stacked(source, shape, skipped)
+    skipped, stack = _Skipped(), Stack()
+    names = _unique(shape, source)
+    for piece in _bodies(source, shape):
+        read = _parsed(piece, shape, names, skipped)
+        if read is not None:
+            stack.arrow(_without_headers(read, shape, skipped))
     if not stack.size or skipped.count > stack.size:
         return None
     settings = {**beside(source.path), **settings_in(line.lstrip("# ") for line in shape.comments)}
@@ -138,10 +144,11 @@ class _Skipped:
     headers: int = 0
     first: str = ""
 
-    def __call__(self, row: Any) -> str:
-        self.count += 1
-        self.first = self.first or str(row.text or "")[:80]
-        return "skip"
+    def add(self, rows: Sequence[str], piece: bytes) -> None:
+        """Rows of a piece in any order: Arrow's threads meet them so."""
+        self.count += len(rows)
+        if rows and not self.first:
+            self.first = min(rows[:100], key=lambda row: piece.find(row.encode()))[:80]
 
     def said(self) -> list[Reason]:
         reasons = []
@@ -152,20 +159,6 @@ class _Skipped:
                 Reason("log-rows-damaged", {"count": self.count, "text": self.first.strip()})
             )
         return reasons
-
-
-def _stacked(source: Source, shape: Shape, skipped: _Skipped) -> Stack:
-    """Types are inferred by the first block; where a later one contradicts, all is read as text."""
-    names = _unique(shape, source)
-    for types in (None, dict.fromkeys(names, pa.string())):
-        stack, skipped.count, skipped.headers = Stack(), 0, 0
-        try:
-            for batch in _parsed(source, shape, names, skipped, types):
-                stack.arrow(_without_headers(batch, shape, skipped))
-        except (pa.ArrowInvalid, pa.ArrowKeyError):
-            continue
-        return stack
-    return Stack()
 
 
 def _unique(shape: Shape, source: Source) -> list[str]:
@@ -186,25 +179,48 @@ def _width(source: Source, shape: Shape) -> int:
     )
 
 
-def _parsed(
-    source: Source, shape: Shape, names: list[str], skipped: _Skipped, types: Any
-) -> Iterator[Any]:
-    """The table, a few megabytes at a time."""
+def _bodies(source: Source, shape: Shape) -> Iterator[bytes]:
+    """The rows, some megabytes at a time, without what stands before them."""
     before = shape.skipped + (1 if shape.names and not _in_comment(shape) else 0)
-    spaced = shape.delimiter == " "
-    with Stream(_tidied(piece, spaced) for piece in source.pieces()) as stream:
-        yield from pyarrow.csv.open_csv(
-            pa.PythonFile(stream, mode="r"),
-            pyarrow.csv.ReadOptions(
-                column_names=names, skip_rows=before, block_size=_BLOCK, use_threads=False
-            ),
-            pyarrow.csv.ParseOptions(
-                delimiter="\t" if spaced else shape.delimiter, invalid_row_handler=skipped
-            ),
-            pyarrow.csv.ConvertOptions(
-                column_types=types, null_values=_EMPTY, strings_can_be_null=True
-            ),
-        )
+    for piece in source.pieces(_PIECE):
+        piece = _tidied(piece, shape.delimiter == " ")
+        while before and piece:
+            _, _, piece = piece.partition(b"\n")
+            before -= 1
+        if piece and not piece.isspace():
+            yield piece
+
+
+def _parsed(piece: bytes, shape: Shape, names: list[str], skipped: _Skipped) -> Any:
+    """The piece as an Arrow table, None where it is none.
+
+    Types are inferred by its first block; where a later one contradicts, all of it is text.
+    """
+    for block, types in ((_BLOCK, None), (len(piece) + 1, dict.fromkeys(names, pa.string()))):
+        left_out: list[str] = []
+        try:
+            table = pyarrow.csv.read_csv(
+                pa.BufferReader(piece),
+                pyarrow.csv.ReadOptions(column_names=names, block_size=block),
+                pyarrow.csv.ParseOptions(
+                    delimiter="\t" if shape.delimiter == " " else shape.delimiter,
+                    invalid_row_handler=lambda row, rows=left_out: _noted(row, rows),
+                ),
+                pyarrow.csv.ConvertOptions(
+                    column_types=types, null_values=_EMPTY, strings_can_be_null=True
+                ),
+            )
+        except (pa.ArrowInvalid, pa.ArrowKeyError):
+            continue
+        skipped.add(left_out, piece)
+        return table
+    skipped.add(piece.decode("utf-8", "replace").split("\n"), piece)
+    return None
+
+
+def _noted(row: Any, rows: list[str]) -> str:
+    rows.append(str(row.text or ""))
+    return "skip"
 
 
 def _tidied(piece: bytes, spaced: bool) -> bytes:
@@ -224,9 +240,8 @@ def _in_comment(shape: Shape) -> bool:
     return bool(last) and tuple(_cells(last, shape.delimiter)) == shape.names
 
 
-def _without_headers(batch: Any, shape: Shape, skipped: _Skipped) -> Any:
+def _without_headers(table: Any, shape: Shape, skipped: _Skipped) -> Any:
     """Without rows that are the header again: a resumed run, a file appended to another."""
-    table = pa.Table.from_batches([batch])
     if not shape.names or not all(pa.types.is_string(field.type) for field in table.schema):
         return table
     again = pa.compute.equal(table.column(0), shape.names[0])
