@@ -7,14 +7,13 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from shindan.core.reason import Reason
+from shindan.logs.growing import Growing, Present, Values
 from shindan.logs.numerals import DATE, PLAIN, moment
 from shindan.logs.rows import LIST, Rows
 from shindan.logs.table import LogTable, Numbers
 
-Present = NDArray[np.bool_]
 _IS_NUMBER = rf"^\s*(?:{PLAIN})\s*%?\s*$"
 _IS_DATE = rf"^\s*{DATE}\s*$"
 
@@ -49,11 +48,15 @@ class Words(Sequence[str | None]):
 
 
 class Stack:
-    """Blocks of rows, one under the other, each with the columns that it has."""
+    """Blocks of rows, one under the other, each with the columns that it has.
+
+    ``expected`` rows will come, if that is known (any time before a column's first block).
+    """
 
     def __init__(self) -> None:
         self.size = 0
-        self._numbers: dict[str, list[tuple[int, Numbers, Present | None]]] = {}
+        self.expected = 0
+        self._numbers: dict[str, Growing] = {}
         self._words: dict[str, list[tuple[int, Any]]] = {}
 
     def arrow(self, table: Any) -> None:
@@ -65,7 +68,7 @@ class Stack:
     def numbers(self, columns: Mapping[str, tuple[Numbers, Present]], size: int) -> None:
         """A block of columns, each ``[size]``."""
         for name, (values, present) in columns.items():
-            self._numbers.setdefault(name, []).append((self.size, values, present))
+            self._put(name, self.size, values, present)
         self.size += size
 
     def rows(self, gathered: Rows) -> None:
@@ -87,24 +90,9 @@ class Stack:
         """All blocks as one table; the stack is empty afterwards."""
         columns, present = {}, {}
         for key in list(self._numbers):
-            columns[key], present[key] = self._whole(self._numbers.pop(key))
+            columns[key], present[key] = self._numbers.pop(key).whole(self.size)
         words = {key: Words(self._long(blocks)) for key, blocks in self._words.items()}
         return LogTable(path, form, name, columns, present, words, None, settings, tuple(lost))
-
-    def _whole(self, blocks: list[tuple[int, Numbers, Present | None]]) -> tuple[Numbers, Present]:
-        """The column of all blocks; where a name came twice in one, the first value stays."""
-        column = np.empty(self.size)
-        present = np.zeros(self.size, np.bool_)
-        for at, values, there in blocks:
-            place = slice(at, at + len(values))
-            known = present[place]
-            if known.any():
-                values = np.where(known, column[place], values)
-            column[place] = values
-            present[place] = True if there is None else known | there
-        if not present.all():
-            column[~present] = np.nan
-        return column, present
 
     def _long(self, blocks: list[tuple[int, Any]]) -> Any:
         parts, at = [], 0
@@ -129,7 +117,15 @@ class Stack:
             self._words.setdefault(name, []).append((self.size, column.cast(pa.string())))
 
     def _add(self, name: str, column: Any) -> None:
-        self._numbers.setdefault(name, []).append((self.size, *_as_numbers(column)))
+        at = self.size
+        for chunk in _chunks(column):
+            self._put(name, at, *_as_numbers(chunk))
+            at += len(chunk)
+
+    def _put(self, name: str, at: int, values: Values, there: Present | None) -> None:
+        if name not in self._numbers:
+            self._numbers[name] = Growing(self.expected)
+        self._numbers[name].put(at, values, there)
 
     def _text(self, name: str, column: Any) -> None:
         """Words; those that are numbers become numbers, and dates where all are dates."""
@@ -166,7 +162,7 @@ def _is_numeric(kind: Any) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _as_numbers(column: Any) -> tuple[Numbers, Present | None]:
+def _as_numbers(column: Any) -> tuple[Values, Present | None]:
     """Values with NaN where there is none, and which are there (None: all)."""
     kind = column.type
     if pa.types.is_timestamp(kind):
@@ -174,6 +170,9 @@ def _as_numbers(column: Any) -> tuple[Numbers, Present | None]:
         column = pc.divide(column.cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
     elif pa.types.is_boolean(kind):
         column = column.cast(pa.uint8()).cast(pa.float64())
+    elif kind == pa.int64() and not column.null_count:
+        whole = np.frombuffer(column.buffers()[1], np.int64, len(column), 8 * column.offset)
+        return whole, None  # made floats where they are kept
     else:
         column = column.cast(pa.float64(), safe=False)
     return doubles(column)

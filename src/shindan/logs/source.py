@@ -2,6 +2,7 @@
 
 import codecs
 import functools
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -69,6 +70,11 @@ class Source:
             rest.append(raw[cut:])
         if last := b"".join(rest):
             yield self._as_utf8(last)
+
+    def share(self, size: int, rows: int) -> int:
+        """Rows to be expected of the file where ``size`` bytes of it hold ``rows``, and some more
+        (of a compressed one too few)."""
+        return math.ceil(1.1 * rows * self.path.stat().st_size / size) + rows
 
     @property
     def lost(self) -> tuple[Reason, ...]:

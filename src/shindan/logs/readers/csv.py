@@ -1,9 +1,13 @@
 """CSV, TSV and tables of columns separated by spaces; also Lightning's ``metrics.csv``."""
 
 import csv
+import os
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -23,9 +27,7 @@ _DELIMITERS = ",\t;|"
 _EMPTY = ["", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "No log"]
 """Cells without a value. "nan" is none of them: a logged NaN is a value."""
 _PIECE = 1 << 22
-"""Bytes parsed at once ..."""
-_BLOCK = 1 << 20
-"""... by threads, so many each; by the first of them types are inferred."""
+"""Bytes that are parsed at once, and by which types are inferred."""
 _LOOKED_AT = 50
 
 
@@ -123,11 +125,9 @@ def table_of(source: Source, form: str) -> LogTable | None:
     if shape is None:
         return None
     skipped, stack = _Skipped(), Stack()
-    names = _unique(shape, source)
-    for piece in _bodies(source, shape):
-        read = _parsed(piece, shape, names, skipped)
-        if read is not None:
-            stack.arrow(_without_headers(read, shape, skipped))
+    for table, size in _tables(source, shape, skipped):
+        stack.expected = stack.expected or source.share(size, table.num_rows)
+        stack.arrow(_without_headers(table, shape, skipped))
     if not stack.size or skipped.count > stack.size:
         return None
     settings = {**beside(source.path), **settings_in(line.lstrip("# ") for line in shape.comments)}
@@ -144,11 +144,10 @@ class _Skipped:
     headers: int = 0
     first: str = ""
 
-    def add(self, rows: Sequence[str], piece: bytes) -> None:
-        """Rows of a piece in any order: Arrow's threads meet them so."""
+    def add(self, rows: Sequence[str]) -> None:
+        """Some more of them."""
         self.count += len(rows)
-        if rows and not self.first:
-            self.first = min(rows[:100], key=lambda row: piece.find(row.encode()))[:80]
+        self.first = self.first or (rows[0][:80] if rows else "")
 
     def said(self) -> list[Reason]:
         reasons = []
@@ -179,6 +178,22 @@ def _width(source: Source, shape: Shape) -> int:
     )
 
 
+def _tables(source: Source, shape: Shape, skipped: _Skipped) -> Iterator[tuple[Any, int]]:
+    """Arrow's table of each piece, in their order, and its bytes; a few are parsed at a time."""
+    names, workers = _unique(shape, source), os.cpu_count() or 1
+    waiting: deque[tuple[Future[tuple[Any, list[str]]], int]] = deque()
+    with ThreadPoolExecutor(workers) as threads:
+        for piece in chain(_bodies(source, shape), [b""]):
+            if piece:
+                waiting.append((threads.submit(_parsed, piece, shape, names), len(piece)))
+            while waiting and (not piece or len(waiting) > workers):
+                job, size = waiting.popleft()
+                table, rows = job.result()
+                skipped.add(rows)
+                if table is not None:
+                    yield table, size
+
+
 def _bodies(source: Source, shape: Shape) -> Iterator[bytes]:
     """The rows, some megabytes at a time, without what stands before them."""
     before = shape.skipped + (1 if shape.names and not _in_comment(shape) else 0)
@@ -191,36 +206,33 @@ def _bodies(source: Source, shape: Shape) -> Iterator[bytes]:
             yield piece
 
 
-def _parsed(piece: bytes, shape: Shape, names: list[str], skipped: _Skipped) -> Any:
-    """The piece as an Arrow table, None where it is none.
+def _parsed(piece: bytes, shape: Shape, names: list[str]) -> tuple[Any, list[str]]:
+    """The piece as an Arrow table (None where it is none), and the rows that do not fit.
 
-    Types are inferred by its first block; where a later one contradicts, all of it is text.
+    As one block: types are inferred by all of it, so that no later block can contradict.
     """
-    for block, types in ((_BLOCK, None), (len(piece) + 1, dict.fromkeys(names, pa.string()))):
-        left_out: list[str] = []
-        try:
-            table = pyarrow.csv.read_csv(
-                pa.BufferReader(piece),
-                pyarrow.csv.ReadOptions(column_names=names, block_size=block),
-                pyarrow.csv.ParseOptions(
-                    delimiter="\t" if shape.delimiter == " " else shape.delimiter,
-                    invalid_row_handler=lambda row, rows=left_out: _noted(row, rows),
-                ),
-                pyarrow.csv.ConvertOptions(
-                    column_types=types, null_values=_EMPTY, strings_can_be_null=True
-                ),
-            )
-        except (pa.ArrowInvalid, pa.ArrowKeyError):
-            continue
-        skipped.add(left_out, piece)
-        return table
-    skipped.add(piece.decode("utf-8", "replace").split("\n"), piece)
-    return None
+    rows: list[str] = []
 
+    def noted(row: Any) -> str:
+        rows.append(str(row.text or ""))
+        return "skip"
 
-def _noted(row: Any, rows: list[str]) -> str:
-    rows.append(str(row.text or ""))
-    return "skip"
+    try:
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(piece),
+            pyarrow.csv.ReadOptions(
+                column_names=names, block_size=len(piece) + 1, use_threads=False
+            ),
+            pyarrow.csv.ParseOptions(
+                delimiter="\t" if shape.delimiter == " " else shape.delimiter,
+                quote_char='"' if b'"' in piece else False,
+                invalid_row_handler=noted,
+            ),
+            pyarrow.csv.ConvertOptions(null_values=_EMPTY, strings_can_be_null=True),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError):
+        return None, piece.decode("utf-8", "replace").split("\n")
+    return table, rows
 
 
 def _tidied(piece: bytes, spaced: bool) -> bytes:
