@@ -118,6 +118,31 @@ def test_the_cells_of_a_notebook_are_logs_of_their_own(tmp_path: Path) -> None:
         assert values.tolist() == [loss(i) for i in range(ROWS)]
 
 
+def page(rows: int) -> str:
+    cells = [f"<tr><td>{i}</td><td>{loss(i)}</td><td>No log</td></tr>" for i in range(rows)]
+    names = ("Epoch", "Training Loss", "Validation Loss")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    return f"<progress value='3'></progress><table><tr>{head}</tr>{''.join(cells)}</table><p>"
+
+
+def test_a_table_that_is_shown_again_as_it_grows(tmp_path: Path) -> None:
+    shown = [
+        {
+            "output_type": "display_data",
+            "data": {"text/html": [page(rows)], "text/plain": ["<HTML>"]},
+        }
+        for rows in range(ROWS + 1)
+    ]
+    (found,) = notebook(tmp_path, shown)
+    assert found.columns["Training Loss"].tolist() == [loss(i) for i in range(ROWS)]
+
+
+def test_a_notebook_made_markdown(tmp_path: Path) -> None:
+    lines = ["# Training", "```python", "trainer.train()", "```", "", page(ROWS), "", "## Done"]
+    found = one(tmp_path, lines, "notebook.md")
+    assert found.columns["Training Loss"].tolist() == [loss(i) for i in range(ROWS)]
+
+
 def test_a_notebook_of_other_tables_is_no_log(tmp_path: Path) -> None:
     page = "<table><tr><th>name</th><th>loss</th></tr><tr><td>Ann</td><td>3.5</td></tr></table>"
     with pytest.raises(ShindanError) as told:

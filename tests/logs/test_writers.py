@@ -62,6 +62,8 @@ STEPS: dict[str, Callable[[int], str]] = {
     "torchtune's bar": lambda i: f"1|{i}|Loss: {loss(i)}:   {i}%|█  | {i}/100 [00:01<00:09,  1.2it/s]",
     "Japanese": lambda i: f"ステップ：{i}　損失：{loss(i):.4f}　学習率：1e-4",
     "Chinese": lambda i: f"第{i}步 训练损失: {loss(i):.4f} 验证损失: {loss(i) + 1:.4f}",
+    "XLM": lambda i: f"INFO - 10/04/19 14:41:{i:02} - 0:11:11 - {i:7} -   56.12 sent/s -  2143.80 "
+    f"words/s - MLM-en:  {loss(i):.4f} -  - model LR: 3.8795e-06",
     "bare pairs": lambda i: f"{i} {loss(i)}",
     "bare pairs, commas": lambda i: f"{i},{loss(i)}",
 }  # fmt: skip

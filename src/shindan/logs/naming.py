@@ -103,6 +103,8 @@ def _leads(place: Place) -> bool:
     before, behind = place.before.strip(), place.behind.strip()
     if before[-1:] == "[":
         return behind[:1] in ("]", ",")
+    if before in ("-", "|") and behind[:1] == before:
+        return True
     return not before and (place.names_the_next or behind[:1] in (":", "|", "]", ")", ","))
 
 

@@ -65,7 +65,7 @@ def printed(lines: Iterable[str]) -> list[Printed]:
             found.append(Printed(cells, first=at))
         elif found:
             found[-1].add(cells, at)
-    return _continued([table for table in found if table.rows])
+    return continued([table for table in found if table.rows])
 
 
 def is_header(cells: Sequence[str]) -> bool:
@@ -113,7 +113,8 @@ def _clock(cell: str) -> str | float:
     return cell if found is None else found
 
 
-def _continued(tables: list[Printed]) -> list[Printed]:
+def continued(tables: list[Printed]) -> list[Printed]:
+    """Tables one after another under the same names as one."""
     joined: list[Printed] = []
     for table in tables:
         last = joined[-1] if joined else None

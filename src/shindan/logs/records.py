@@ -231,7 +231,7 @@ def is_place(name: str) -> bool:
 
 
 _MEASURE = re.compile(
-    r"(?i)(?<![a-z])(loss(es)?|ppl|perplexity|nll|ce|bp[bcd]|trl|tel|acc(uracy)?|rewards?|bleu|wer"
+    r"(?i)(?<![a-z])(loss(es)?|ppl|perplexity|nll|ce|mlm|clm|bp[bcd]|trl|tel|acc(uracy)?|rewards?|bleu|wer"
     r"|entropy|grad.?norm|gnorm)(?![a-z])"
 )
 

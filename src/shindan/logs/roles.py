@@ -44,6 +44,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         rf"(?:lm|mlm|clm|nll|ce|main|total|batch|step|token|pretrain|inner)_{_NLL}",
         rf"{_TRAIN}_(?:lm|mlm|clm|total|batch|ce)_{_NLL}", rf"{_TRAIN}_\w*{_NLL}\w*",
         rf"{_NLL}_\w+", rf"\w+_{_NLL}", rf"{_NLL}_\d+", r"cost", "train",
+        r"[cm]lm(?:_[a-z]{2}){0,2}",
     ),
     "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_VAL}"),
     "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),

@@ -118,7 +118,7 @@ def _fields(literals: tuple[str, ...], kinds: tuple[str, ...]) -> Iterator[Field
         name, part = name_of(Place(literals, index, last), part)
         if kind == "date":
             name = "timestamp"
-        if not name or kind == "day" or _GLOG.match(name):
+        if not name or kind == "day" or _GLOG.match(name) or (kind, name) == ("clock", INDEX):
             continue
         again = taken[name] = taken.get(name, -1) + 1
         column = f"{name}.{again}" if again else name

@@ -1,6 +1,5 @@
 """Jupyter notebooks: what their cells printed, as text or as tables of HTML."""
 
-import html.parser
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,7 +8,7 @@ from typing import Any
 from shindan.core.reason import Reason
 from shindan.logs.documents import documents
 from shindan.logs.formats import Claim, Format
-from shindan.logs.printed import Printed, is_header
+from shindan.logs.pages import tables_of_page
 from shindan.logs.readers import printed_table
 from shindan.logs.records import is_measure, is_place
 from shindan.logs.source import Held, Source
@@ -55,16 +54,17 @@ def _named(table: LogTable, name: str, lost: Sequence[Reason]) -> LogTable:
 
 def _cell(cell: Any, source: Source) -> Iterator[LogTable]:
     outputs = cell.get("outputs") if isinstance(cell, dict) else None
-    said: list[str] = []
+    said, pages = list[str](), list[str]()
     for output in outputs if isinstance(outputs, list) else ():
         if not isinstance(output, dict):
             continue
         data = output.get("data")
         data = data if isinstance(data, dict) else {}
         page = _text(data.get("text/html"))
-        for table in _tables(page) if "<table" in page else ():
-            yield printed_table.as_log(table, source, _NAME)
+        pages.append(page)
         said += [_text(output.get("text")), "" if page else _text(data.get("text/plain"))]
+    for table in tables_of_page("\n".join(pages)):
+        yield printed_table.as_log(table, source, _NAME)
     yield from _printed("".join(said), source)
 
 
@@ -82,46 +82,6 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return "".join(line for line in value if isinstance(line, str))
     return value if isinstance(value, str) else ""
-
-
-def _tables(page: str) -> list[Printed]:
-    parser = _Rows()
-    parser.feed(page)
-    return [table for table in parser.tables if table.rows]
-
-
-class _Rows(html.parser.HTMLParser):
-    """The tables of a page that have the header of a log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tables: list[Printed] = []
-        self._row: list[str] = []
-        self._open = False
-
-    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        """A row or a cell begins."""
-        if tag == "tr":
-            self._row = []
-        elif tag in ("td", "th"):
-            self._row.append("")
-            self._open = True
-
-    def handle_endtag(self, tag: str) -> None:
-        """A cell ends, or a row: a header, or one of the last header's rows."""
-        if tag in ("td", "th"):
-            self._open = False
-        elif tag == "tr" and len(self._row) > 1:
-            row = tuple(cell.strip() for cell in self._row)
-            if is_header(row):
-                self.tables.append(Printed(row))
-            elif self.tables:
-                self.tables[-1].add(row, len(self.tables[-1].rows) + 1)
-
-    def handle_data(self, data: str) -> None:
-        """Text within a cell."""
-        if self._open and self._row:
-            self._row[-1] += data
 
 
 FORMAT = Format(_NAME, claims, read)

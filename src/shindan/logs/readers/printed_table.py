@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from shindan.logs.formats import Claim, Format
+from shindan.logs.pages import tables_of_page
 from shindan.logs.printed import Printed, printed
 from shindan.logs.rows import Rows
 from shindan.logs.settings import beside, settings_in
@@ -22,7 +23,7 @@ def claims(source: Source) -> Claim:
     if b"\0" in source.head:
         return Claim.NO
     lines = _lines(source.head)
-    rows = sum(len(table.rows) for table in printed(lines))
+    rows = sum(len(table.rows) for table in _found(lines))
     if rows < _FEWEST or rows < sum(_MEASURED.search(line) is not None for line in lines):
         return Claim.NO
     return Claim.LIKELY
@@ -36,8 +37,11 @@ def read(sources: Sequence[Source]) -> list[LogTable]:
 def tables(source: Source) -> list[LogTable]:
     """All tables of a text, the longest first."""
     lines = _lines(source.text().encode("utf-8", "replace"))
-    found = sorted(printed(lines), key=lambda table: -len(table.rows))
-    settings = {**beside(source.path), **settings_in(lines[: found[0].first - 1] if found else ())}
+    found = sorted(_found(lines), key=lambda table: -len(table.rows))
+    settings = {
+        **beside(source.path),
+        **settings_in(lines[: max(found[0].first - 1, 0)] if found else ()),
+    }
     return [as_log(one, source, _NAME, settings) for one in found]
 
 
@@ -49,6 +53,11 @@ def as_log(
     for record, line in zip(one.records(), one.lines, strict=True):
         rows.add({"index" if name == "#" else name: cell for name, cell in record.items()}, line)
     return rows.table(source.path, form, settings=settings, lost=source.lost)
+
+
+def _found(lines: Sequence[str]) -> list[Printed]:
+    """Of a notebook that was made Markdown, the tables of HTML too."""
+    return [*printed(lines), *tables_of_page("\n".join(lines))]
 
 
 def _lines(text: bytes) -> list[str]:
