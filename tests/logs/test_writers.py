@@ -197,6 +197,69 @@ def test_a_loss_scale_is_no_loss(tmp_path: Path) -> None:
     assert found.table.columns["number of nan iterations"].tolist() == [0] * ROWS
 
 
+def checks(found: Judged) -> tuple[list[float], list[float]]:
+    """Where the validations stand, and their losses."""
+    values = found.roles.get(found.table, "validation")
+    assert values is not None
+    rows = found.table.present[found.roles.columns["validation"]]
+    return found.axis.x[rows].tolist(), values[rows].tolist()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "validation loss at iteration {i} | LM loss: {v} | LM PPL: {ppl}",
+        "validation loss at iteration {i} on validation set | lm loss value: {v} | lm loss PPL: {ppl}",
+        "validation results at iteration {i} | lm_loss value: {v} | lm_loss_ppl value: {ppl} |",
+    ],
+)
+def test_where_megatron_validated_is_not_what_it_measured(said: str, tmp_path: Path) -> None:
+    lines = []
+    for i in range(1, ROWS):
+        lines.append(f" iteration {i:8}/    3000 | lm loss: {loss(i):.6E} | loss scale: 64.0 |")
+        if i % 8 == 0:
+            ppl = f"{math.exp(loss(i)):.6E}"
+            lines += ["-" * 80, " " + said.format(i=i, v=f"{loss(i):.6E}", ppl=ppl), "-" * 80]
+    found = log(tmp_path, lines)
+    at, values = checks(found)
+    assert at == [8, 16]
+    assert values == pytest.approx([loss(8), loss(16)], rel=1e-6)
+    assert found.roles.columns["loss"] in ("lm loss", "lm_loss")
+
+
+def test_a_count_between_a_name_and_its_value(tmp_path: Path) -> None:
+    """As Tacotron prints it."""
+    lines = []
+    for e in range(1, ROWS):
+        lines += [f"Epoch: {e}", f"Validation loss {526 * e}:  {loss(e):.6f}  "]
+        lines += [f"Saving model and optimizer state at iteration {526 * e} to model.pt"]
+    found = log(tmp_path, lines)
+    assert found.axis.progress.last == 526 * (ROWS - 1)
+    assert found.table.columns["Validation loss"][1] == pytest.approx(loss(1))
+
+
+def test_the_share_of_a_bar_is_no_value(tmp_path: Path) -> None:
+    lines = []
+    for e in range(1, ROWS):
+        lines.append(f"epoch {e}: 100%|███| 153/153 [00:03<00:00, 44.53it/s, loss={loss(e):.4f}]")
+        lines.append(f"valid: 100%|███| 39/39 [00:00<00:00, 116.60it/s, loss={loss(e) + 1:.4f}]")
+    found = log(tmp_path, lines)
+    assert found.roles.columns["validation"] == "valid loss"
+    assert checks(found)[1] == pytest.approx([loss(e) + 1 for e in range(1, ROWS)], abs=1e-4)
+    assert found.table.present["loss"].sum() == ROWS - 1
+
+
+def test_batches_of_an_epoch_behind_a_comma(tmp_path: Path) -> None:
+    """As OpenNMT-py printed them first; only perplexities."""
+    lines = [
+        f"Epoch {1 + i // 12:2}, {50 * (i % 12):5}/  600; acc:   0.00; ppl: {math.exp(loss(i)):.4f}; "
+        f"6121 src tok/s;      4 s elapsed" for i in range(ROWS)
+    ]  # fmt: skip
+    found = log(tmp_path, lines)
+    assert found.axis.x.tolist() == [50 * i for i in range(ROWS)]
+    assert found.roles.why["loss"] == "derived"
+
+
 def test_a_rate_counts_no_epochs(tmp_path: Path) -> None:
     lines = []
     for e in range(1, ROWS):

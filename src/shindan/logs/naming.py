@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from shindan.logs.records import SPLIT, is_place
+from shindan.logs.records import SPLIT, is_measure, is_place
 
 _TOTAL = re.compile(r"\s*(?:/|\bof\b|\bout of\b)\s*")
 _NAME = re.compile(
@@ -22,6 +22,8 @@ _COUNTED = re.compile(
 _NO_VALUE = re.compile(r"\s*[:=]\s*(?:n/a|none|null|-+)(?![\w.])", re.IGNORECASE)
 _SOURCE = re.compile(r"[\w\-]+\.(?:py|cc|cpp|cu|rs|go|jl)$")
 """A line of a program: ``train.py:123``."""
+_AT = re.compile(r"(?i)\bat (?P<place>(?:global )?(?:step|iteration|iter|epoch|update))$")
+"""The end of a text that says where something was measured, not what."""
 _VERB = re.compile(r"\s(?:is|was|are|at|of|with|to|equals)$")
 
 
@@ -48,6 +50,25 @@ class Place:
         """The text behind the number and its unit."""
         text = self.literals[self.index + 1]
         return text.removeprefix(unit_of(text))
+
+    @property
+    def named_by(self) -> str:
+        """The text that may hold the name: of ``loss 526: 3.25`` what stands before the count."""
+        if self.last == (self.index - 1, INDEX) and self.before.strip() == ":":
+            return self.literals[self.index - 1]
+        return self.before
+
+    @property
+    def counts(self) -> bool:
+        """Whether a value follows it behind a colon: ``loss 526: 3.25``; no bar: ``loss: 2: 5%|``."""
+        follows = self.behind.strip() == ":" and self.index + 2 < len(self.literals)
+        return follows and not self.literals[self.index + 2].startswith("%")
+
+    @property
+    def is_bar(self) -> bool:
+        """Whether it is the share of a progress bar: ``valid: 100%| | 39/39``."""
+        after = self.literals[self.index + 1]
+        return after.startswith("%") and after[1:].lstrip().startswith("|")
 
     @property
     def behind_total(self) -> str | None:
@@ -77,20 +98,31 @@ def name_of(place: Place, part: str) -> tuple[str, str]:
             return beside, part
     if counted := _COUNTED.match(place.literals[place.index + 1]):
         return counted["name"], part
-    core = place.before.rstrip(" \t:：=>-'\"[({~≈")
+    core = place.named_by.rstrip(" \t:：=>-'\"[({~≈")
     phrase = _phrase(core)
-    outside = core[: len(core) - len(phrase)]
-    for found in SPLIT.finditer(outside):
-        rest = outside[found.end() :]
-        if rest[:1] not in (".", "/") and not _NO_VALUE.match(rest):
-            part = found[0]
+    place_in = _AT.search(phrase)
+    named = place_in["place"] if place_in else phrase
+    part = _part(core[: len(core) - len(named)], part)
     if not phrase:
         return INDEX if _leads(place) else _behind(place), part
-    if _SOURCE.fullmatch(phrase):
+    if place.is_bar:
+        return "", _part(phrase, part)
+    if _SOURCE.fullmatch(named):
         return "", part
-    if part and not SPLIT.search(phrase) and not is_place(phrase):
-        phrase = f"{part} {phrase}"
-    return phrase, part
+    if is_measure(named) and place.counts:
+        return INDEX, part  # ``validation loss 526: 3.25``
+    if part and not SPLIT.search(named) and not is_place(named):
+        named = f"{part} {named}"
+    return named, part
+
+
+def _part(text: str, part: str) -> str:
+    """The part of the data that the text speaks of last, else as before."""
+    for found in SPLIT.finditer(text):
+        rest = text[found.end() :]
+        if rest[:1] not in (".", "/") and not _NO_VALUE.match(rest):
+            part = found[0]
+    return part
 
 
 def _leads(place: Place) -> bool:
@@ -116,7 +148,7 @@ def _beside(place: Place, last: str) -> str | None:
     if text in ("(", "[") and place.behind.strip()[:1] in (")", "]"):
         unit = unit_of(place.literals[place.index + 1])
         return "" if last.endswith("_total") else f"{last} ({unit or 'avg'})"
-    if text == ",":
+    if text == "," and place.behind_total is None:
         base, _, at = last.rpartition(".")
         return f"{base}.{int(at) + 1}" if base and at.isdigit() else f"{last}.1"
     return None

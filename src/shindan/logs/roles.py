@@ -23,7 +23,8 @@ _GRAD = r"(?:grad|gradient|grads|gradients|g)"
 NAMES: Mapping[str, tuple[str, ...]] = {
     "step": (
         r"(?:\w+_)?global_step(?:_max_steps)?", r"steps?", r"iters?", r"iterations?", r"it", r"s",
-        r"num_updates", r"updates?", r"(?:train|training)_(?:step|iter)", r"batch(?:_idx|es)?",
+        r"num_updates", r"updates?", r"(?:train|training)(?:_metrics)?_(?:step|iter)",
+        r"batch(?:_idx|es)?",
         r"i", r"(?:current|completed|finished|model)_(?:steps?|iters?|iterations?|updates?)",
         r"(?:step|iter|batch)_\w+", r"n_iter", r"num_steps", r"idx", r"time_?steps?", r"up",
         r"progress", r"index(?:_1)?",
@@ -35,7 +36,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         r"n_tokens", r"tokens_\w*total",
     ),
     "validation": (
-        rf"{_VAL}_{_NLL}", rf"{_VAL}_\w*{_NLL}(?:_epoch)?", rf"{_NLL}_{_VAL}", r"tel", r"vloss",
+        rf"{_VAL}_{_NLL}", rf"{_VAL}_\w*{_NLL}(?:_epoch|_value)?", rf"{_NLL}_{_VAL}", r"tel",
+        r"vloss",
         rf"{_VAL}", r"\w+_val_loss",
         rf"{_VAL}_{_NLL}_\w+", rf"{_VAL}_evaluation_{_NLL}_vs_iterations",
     ),
@@ -46,7 +48,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         rf"{_NLL}_\w+", rf"\w+_{_NLL}", rf"{_NLL}_\d+", r"cost", "train",
         r"[cm]lm(?:_[a-z]{2}){0,2}",
     ),
-    "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_VAL}"),
+    "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)(?:_value)?", rf"(?:ppl|perplexity)_{_VAL}"),
     "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),
     "used_lr": (
         r"optimizer_lrs?(?:_0)?", r"\w*effective_(?:lr|learning_rate)",
