@@ -60,7 +60,7 @@ class Place:
 
     @property
     def counts(self) -> bool:
-        """Whether a value follows it behind a colon: ``loss 526: 3.25``; no bar: ``loss: 2: 5%|``."""
+        """Whether a value follows behind a colon (``loss 526: 3.25``), no bar (``loss: 2: 5%``)."""
         follows = self.behind.strip() == ":" and self.index + 2 < len(self.literals)
         return follows and not self.literals[self.index + 2].startswith("%")
 
