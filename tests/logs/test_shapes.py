@@ -129,6 +129,8 @@ def test_tensorboards_export(tmp_path: Path) -> None:
         ("{'loss': '2.3', 'eval_acc': .5, 'epoch': 1}", {"loss": 2.3, "eval_acc": 0.5, "epoch": 1}),
         ("elapsed time per iteration (ms): 12.5 | lm loss: 1.5E+01 |",
          {"elapsed time per iteration (ms)": 12.5, "lm loss": 15}),
+        ("Epoch 3, global step 300: 'val_loss' reached 2.31 (best 2.31), saving model",
+         {"Epoch": 3, "global step": 300, "val_loss": 2.31, "val best": 2.31}),
         ("250 train 5.5", {"index": 250, "train": 5.5}),
         ("INFO conv1 v2.5.1 fp16 10.0.0.1 0x1f H100", {}),
     ],

@@ -64,6 +64,9 @@ STEPS: dict[str, Callable[[int], str]] = {
     "Chinese": lambda i: f"第{i}步 训练损失: {loss(i):.4f} 验证损失: {loss(i) + 1:.4f}",
     "XLM": lambda i: f"INFO - 10/04/19 14:41:{i:02} - 0:11:11 - {i:7} -   56.12 sent/s -  2143.80 "
     f"words/s - MLM-en:  {loss(i):.4f} -  - model LR: 3.8795e-06",
+    "Annotated Transformer": lambda i: f"Epoch Step: {i:6} | Accumulation Step: {i // 10:3} | "
+    f"Loss: {loss(i):8.4f} | Tokens / Sec: {1000.5:7.1f} | Learning Rate: 1.0e-04",
+    "PyTorch's tutorial": lambda i: f"{i}m 5s (- 9m 0s) ({i} {i}%) {loss(i):.4f}",
     "bare pairs": lambda i: f"{i} {loss(i)}",
     "bare pairs, commas": lambda i: f"{i},{loss(i)}",
 }  # fmt: skip

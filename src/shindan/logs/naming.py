@@ -24,7 +24,8 @@ _SOURCE = re.compile(r"[\w\-]+\.(?:py|cc|cpp|cu|rs|go|jl)$")
 """A line of a program: ``train.py:123``."""
 _AT = re.compile(r"(?i)\bat (?P<place>(?:global )?(?:step|iteration|iter|epoch|update))$")
 """The end of a text that says where something was measured, not what."""
-_VERB = re.compile(r"\s(?:is|was|are|at|of|with|to|equals)$")
+_QUOTES = re.compile("['\"`]")
+_VERB = re.compile(r"\s(?:is|was|are|at|of|with|to|equals|reached)$")
 
 
 INDEX = "index"
@@ -161,7 +162,8 @@ def _phrase(text: str) -> str:
     start = 0
     for sign in _BREAK.finditer(bare):
         start = sign.end()
-    words = _LEVEL.sub("", bare[start:].strip(" '\"*`.!?#&+-~\t"))
+    words = _QUOTES.sub("", bare[start:]).strip(" *.!?#&+-~\t")
+    words = _LEVEL.sub("", words)
     found = _NAME.search(words)
     if not found:
         return ""

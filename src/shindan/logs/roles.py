@@ -24,7 +24,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "step": (
         r"(?:\w+_)?global_step(?:_max_steps)?", r"steps?", r"iters?", r"iterations?", r"it", r"s",
         r"num_updates", r"updates?", r"(?:train|training)(?:_metrics)?_(?:step|iter)",
-        r"batch(?:_idx|es)?",
+        r"batch(?:_idx|es)?", r"epoch_steps?",
         r"i", r"(?:current|completed|finished|model)_(?:steps?|iters?|iterations?|updates?)",
         r"(?:step|iter|batch)_\w+", r"n_iter", r"num_steps", r"idx", r"time_?steps?", r"up",
         r"progress", r"index(?:_1)?",
@@ -39,7 +39,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         rf"{_VAL}_{_NLL}", rf"{_VAL}_\w*{_NLL}(?:_epoch|_value)?", rf"{_NLL}_{_VAL}", r"tel",
         r"vloss",
         rf"{_VAL}", r"\w+_val_loss",
-        rf"{_VAL}_{_NLL}_\w+", rf"{_VAL}_evaluation_{_NLL}_vs_iterations",
+        rf"{_VAL}_{_NLL}_(?:all|total|mean|avg|step|epoch)",
+        rf"{_VAL}_evaluation_{_NLL}_vs_iterations",
     ),
     "loss": (
         _NLL, rf"{_TRAIN}_{_NLL}", r"trl", rf"{_NLL}_{_TRAIN}", rf"{_TRAIN}_{_NLL}_step",

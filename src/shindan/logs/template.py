@@ -29,7 +29,7 @@ _WORD = re.compile(r"(?<![\w.])['\"]?(?P<key>[A-Za-z_][\w.\-/]*)['\"]?(?:\s?=\s?
 _MOST_BARE = 4
 """Numbers of a line that has nothing else; more are data, not a log's."""
 _SAYS = re.compile(r"\s[A-Za-z][\w ]*")
-_BARE = re.compile(r"[\s,;|:()\[\]]*")
+_BARE = re.compile(r"[\s,;|:()\[\]\-]*")
 _GLOG = re.compile(r"[IWEF]\d{4}$")
 _MOST_FIELDS = 300
 
@@ -99,16 +99,27 @@ def _squeezed(text: str) -> str:
 
 def template(literals: tuple[str, ...], kinds: tuple[str, ...]) -> Template:
     """What the numbers between these literals are."""
-    bare = all(map(_BARE.fullmatch, literals)) and set(kinds) == {"number"}
-    if bare and 1 < len(kinds) <= _MOST_BARE:
-        fields = [Field(index, str(index), plain) for index in range(len(kinds))]
-        return Template(literals, kinds, tuple(fields), ())
+    if bare := _bare(literals, kinds):
+        return Template(literals, kinds, bare, ())
     fields = list(_fields(literals, kinds))
     measured = any(is_measure(f.column) for f in fields)
     if fields and not measured and not _SAYS.fullmatch(literals[1]):
         fields = [f for f in fields if f.column.partition(".")[0] != INDEX]  # it counts nothing
     words = tuple(_words(literals)) if fields else ()
     return Template(literals, kinds, tuple(fields), words)
+
+
+def _bare(literals: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[Field, ...]:
+    """The numbers of a line that has no words, but for those with units:
+    ``100 2.31``, ``1m 5s (- 9m 0s) (5000 6%) 2.31``."""
+    units = ("", *map(unit_of, literals[1:]))
+    between = (text.removeprefix(unit) for text, unit in zip(literals, units, strict=True))
+    alone = [i for i, unit in enumerate(units[1:]) if not unit]
+    if set(kinds) != {"number"} or not 1 < len(alone) <= _MOST_BARE:
+        return ()
+    if not all(map(_BARE.fullmatch, between)):
+        return ()
+    return tuple(Field(index, str(at), plain) for at, index in enumerate(alone))
 
 
 def _fields(literals: tuple[str, ...], kinds: tuple[str, ...]) -> Iterator[Field]:
