@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from shindan.core.errors import ShindanError
 from shindan.logs.judged import Judged, judged
 from shindan.logs.reading import read
 
@@ -151,9 +152,17 @@ def test_bare_pairs_between_other_lines(tmp_path: Path) -> None:
     """As yanmtt prints them; the loss becomes NaN, so it need not have fallen."""
     lines = [f"{i} {loss(30) if i < 990 else math.nan}" for i in range(900, 1000, 10)]
     lines[7:7] = ["Saving the model", "Loading from checkpoint"]
+    lines[3:3] = ["BLEU score after 930 iterations is 2.1 for language hi", "BLEU score improved"]
     found = log(tmp_path, lines)
     assert (found.roles.columns, found.roles.why["loss"]) == ({"loss": "1", "step": "0"}, "behaves")
     assert (found.axis.progress.first, found.axis.progress.last) == (900, 990)
+
+
+def test_a_column_of_losses(tmp_path: Path) -> None:
+    lines = [f"{loss(i)}" for i in range(ROWS)]
+    assert log(tmp_path, lines, "losses.txt").roles.columns == {"loss": "0"}
+    with pytest.raises(ShindanError):
+        log(tmp_path, lines[:4], "losses.txt")
 
 
 def test_bare_numbers_are_data_where_a_line_measures(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from shindan.core.reason import Reason
 from shindan.logs.bulk import Bulk
 from shindan.logs.formats import Claim, Format
+from shindan.logs.likeness import counts_evenly, like_a_loss
 from shindan.logs.numerals import SECONDS, duration
 from shindan.logs.records import is_measure, is_place
 from shindan.logs.settings import beside, settings_in
@@ -156,8 +157,7 @@ def _commonest(lines: Lines) -> list[_Kind]:
 
 def _kept(blocks: Sequence[Block]) -> list[Block]:
     """Blocks of kinds that repeat, and single lines after the first of them that share a name."""
-    if any(map(is_measure, (name for block in blocks for name in block.made.kind))):
-        blocks = [block for block in blocks if block.made.kind[0] != "0"]  # bare numbers are data
+    blocks = _without_data(blocks)
     counts: Counter[tuple[str, ...]] = Counter()
     for block in blocks:
         counts[block.made.kind] += len(block.lines)
@@ -183,6 +183,16 @@ def _kept(blocks: Sequence[Block]) -> list[Block]:
     return [
         block if counts[block.made.kind] > 1 else _plain(block, names) for block in spoken or kept
     ]
+
+
+def _without_data(blocks: Sequence[Block]) -> Sequence[Block]:
+    """Without lines of bare numbers, where others measure and these are no log themselves."""
+    bare = [block for block in blocks if block.made.kind[0] == "0"]
+    others = [block for block in blocks if block.made.kind[0] != "0"]
+    measuring = sum(len(b.lines) for b in others if any(map(is_measure, b.made.kind)))
+    count = sum(len(block.lines) for block in bare)
+    logs = (counts_evenly(b.values[:, 0]) and like_a_loss(b.values[:, -1]) for b in bare)
+    return others if measuring and (count < measuring or not any(logs)) else blocks
 
 
 def _common(counts: Counter[tuple[str, ...]], main: set[tuple[str, ...]]) -> set[tuple[str, ...]]:

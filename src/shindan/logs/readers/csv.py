@@ -29,6 +29,8 @@ _EMPTY = ["", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", "No lo
 _PIECE = 1 << 22
 """Bytes that are parsed at once, and by which types are inferred."""
 _LOOKED_AT = 50
+_ALONE = 10
+"""Lines of one number each from which they are a column."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def _header(rows: list[list[str]], delimiter: str) -> tuple[str, ...]:
 
 def _all_numbers(rows: list[list[str]]) -> bool:
     width = len(rows[0])
-    return width > 1 and all(len(row) == width and all(map(_numeric, row)) for row in rows)
+    enough = width > 1 or len(rows) >= _ALONE
+    return enough and all(len(row) == width and all(map(_numeric, row)) for row in rows)
 
 
 def table_of(source: Source, form: str) -> LogTable | None:
