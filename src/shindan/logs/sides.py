@@ -12,8 +12,8 @@ from shindan.core.evidence.logs import LogColumns
 from shindan.core.evidence.pairs import Axis, Over, Quoted, Side
 from shindan.logs.facts import Given, facts, known
 from shindan.logs.judged import Judged, loss_of
-from shindan.logs.spent import once, positions, spent
-from shindan.logs.table import Numbers
+from shindan.logs.spent import positions, spent
+from shindan.logs.table import Numbers, once
 
 Rows = NDArray[np.int64]
 Of = Literal["training", "validation"]
@@ -21,6 +21,8 @@ ROLES: Mapping[Of, str] = {"training": "loss", "validation": "validation"}
 WHOLE = "train_loss"
 """Hugging Face's mean of the whole run, once, in the last row."""
 NEAR = 1e-3
+BEGUN = 0.05
+"""A log that begins within this share of its end has its run's largest learning rate."""
 LAST = 0.05
 """The loss of a step is the mean over this last share of its log: one step is noise."""
 
@@ -60,7 +62,8 @@ class Run:
 def run(log: Judged, name: str, said: Given) -> Run:
     """A log as one of the runs that are compared."""
     found = known(log.table, said)
-    at = positions(log, found)
+    places = positions(log, found)
+    at = places.at
     curves: dict[Of, Numbers] = {}
     for of, role in ROLES.items():
         values = loss_of(log.table, log.roles, role)
@@ -68,10 +71,25 @@ def run(log: Judged, name: str, said: Given) -> Run:
             kept = np.where(log.axis.kept, values, np.nan)
             curves[of] = _in_nats(kept, str(found.get("unit", "nats")))
     readings = tuple(_readings(log, curves, at, found))
-    told = replace(facts(found), spent=tuple(spent(log, found, at).items()))
     rates = log.roles.get(log.table, "used_lr")
     rates = log.roles.get(log.table, "lr") if rates is None else rates
+    told = replace(
+        facts(found),
+        spent=tuple(spent(log, found, at).items()),
+        clock=places.clock,
+        tokens_per_update=places.tokens_each,
+        rate=facts(found).rate or _peak(log, rates),
+    )
     return Run(Side(name, told, _quoted(log, readings, found), readings), curves, at, rates)
+
+
+def _peak(log: Judged, rates: Numbers | None) -> float | None:
+    """The largest learning rate, of a log that has the beginning of its run."""
+    progress = log.axis.progress
+    if rates is None or progress.first > BEGUN * progress.last:
+        return None
+    used = rates[log.axis.kept & np.isfinite(rates)]
+    return float(used.max()) if len(used) and used.max() > 0 else None
 
 
 def _in_nats(values: Numbers, unit: str) -> Numbers:

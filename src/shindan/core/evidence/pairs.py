@@ -9,6 +9,9 @@ Over = Literal["step", "epoch", "run", "running"]
 """What a logged loss is the mean of: a step (or the few since the last row), an epoch, the whole
 run, or everything so far."""
 Axis = Literal["updates", "tokens", "epochs", "seconds", "flops"]
+Clock = Literal["clock", "dates", "steps", "speed", "total"]
+"""Where a run's seconds come from: a count that runs, times of its lines, what steps took, how
+many there were in a second, or the whole time alone, gone by evenly."""
 DECAY = 0.25
 """Shares of peak learning rates that differ by more than this are of other parts of a decay."""
 AXES: tuple[Axis, ...] = ("updates", "tokens", "epochs", "seconds", "flops")
@@ -30,7 +33,7 @@ class Facts:
     ``batch`` sequences and ``tokens_per_update`` tokens make one update, all devices and
     accumulation counted; ``rate`` is the peak learning rate as used. ``positions`` are those that
     count in the loss (``all``, ``masked``, ``completion``), ``padding`` is ``ignored`` or
-    ``counted``, ``reduction`` ``mean`` or ``sum``. ``bytes_per_token`` of the text the loss is on.
+    ``counted``, ``reduction`` ``mean`` or ``sum``. ``bytes_per_token`` of the text the loss is on. ``clock`` is where the seconds come from.
     ``spent`` maps an axis to what the whole run took: updates, tokens, epochs, seconds, and FLOPs
     (estimated as 6 N per token, where nobody counted).
     """
@@ -52,6 +55,9 @@ class Facts:
     data: str | None = None
     seed: float | None = None
     command: str | None = None
+    width: float | None = None
+    tokens_per_update: float | None = None
+    clock: Clock | None = None
     spent: tuple[tuple[Axis, float], ...] = ()
 
     def of(self, axis: Axis) -> float | None:
