@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from shindan.cli.main import main
 from shindan.core.check import Check, Pairing
 from shindan.core.errors import ShindanError
-from shindan.core.evidence.pairs import Axis, Facts, Side
+from shindan.core.evidence.axes import Axis
+from shindan.core.evidence.pairs import Facts, Side
 from shindan.core.registry import checks
 from shindan.core.text import LANGUAGES
 from shindan.diagnose.compare import Compared, compare

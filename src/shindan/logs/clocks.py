@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shindan.core.evidence.pairs import Clock
+from shindan.core.evidence.axes import Clock
 from shindan.logs.numerals import SECONDS, duration, moment
 from shindan.logs.roles import normal
 from shindan.logs.table import LogTable, Numbers, once
@@ -44,6 +44,9 @@ SINCE_1970 = 1e8
 """Above this a number of seconds is a date."""
 FEWEST = 5
 """Values that must rise to be a clock: two or three times of steps rise by chance."""
+WARMING = 20
+"""Rows after which a clock that is set anew is another run's: modded-nanogpt sets it at the tenth
+step, when all is compiled."""
 STEADY = 0.02
 """Spread (quartiles over median) up to which tokens of an update are one number."""
 TOTAL = "train_runtime"
@@ -64,6 +67,7 @@ def timed(table: LogTable, updates: Numbers | None, tokens_each: float | None) -
     ``updates`` (rows,) is where each row stands, ``tokens_each`` the tokens of an update.
     """
     for values in _named(table, RUNNING):
+        values = _since_set(values)
         there = values[np.isfinite(values)]
         rises = len(there) >= FEWEST and bool((np.diff(there) >= 0).all())
         if rises and 0 <= there[0] < there[-1] < SINCE_1970:
@@ -99,6 +103,15 @@ def _named(table: LogTable, patterns: tuple[str, ...]) -> Iterator[Numbers]:
                 yield values * _scale(table, name)
 
 
+def _since_set(values: Numbers) -> Numbers:
+    """Without the rows before a clock was set anew, where that was at the very beginning."""
+    there = np.flatnonzero(np.isfinite(values))
+    falls = np.flatnonzero(np.diff(values[there]) < 0)
+    if not len(falls) or falls[-1] >= max(WARMING, 0.01 * len(there)):
+        return values
+    return np.where(np.arange(len(values)) <= there[falls[-1]], np.nan, values)
+
+
 def _scale(table: LogTable, name: str) -> float:
     """From the column's unit to seconds: the one behind its numbers, else the one in its name."""
     unit = table.settings.get(f"units.{name}")
@@ -116,7 +129,7 @@ def _dated(table: LogTable) -> Timed | None:
             continue
         if there[0] > SINCE_1970 and re.fullmatch(DATES, normal(name)):
             return Timed(values - there[0], "dates")
-        if name in table.words and 0 <= there[0] and re.fullmatch("|".join(RUNNING), normal(name)):
+        if name in table.words and there[0] >= 0 and re.fullmatch("|".join(RUNNING), normal(name)):
             return Timed(values, "clock")
     return None
 
@@ -163,8 +176,9 @@ def _step_times(table: LogTable, tokens_each: float | None) -> Iterator[tuple[Nu
     with np.errstate(divide="ignore"):
         for speed in _named(table, SPEEDS):
             yield 1 / speed, "speed"
-        for flow in _named(table, FLOWS) if tokens_each else ():
-            yield tokens_each / flow, "speed"
+        if tokens_each is not None:
+            for flow in _named(table, FLOWS):
+                yield tokens_each / flow, "speed"
 
 
 def _of_total(table: LogTable, updates: Numbers) -> Timed | None:

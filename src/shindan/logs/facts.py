@@ -45,6 +45,11 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "optimizer": (r"optim", r"optimizer"),
     "tokenizer": (r"tokenizer", r"tokenizer_name(?:_or_path)?"),
     "data": (r"dataset_name", r"dataset", r"corpus"),
+    "model": (
+        r"model(?:_type|_name|_class|_arch)?(?:_or_path)?",
+        r"arch(?:itecture)?",
+        r"rnn_type",
+    ),
     "command": (r"command",),
     "positions": (r"positions",),
     "reduction": (r"reduction",),
@@ -91,9 +96,15 @@ def given(texts: Sequence[str], names: Sequence[str]) -> list[dict[str, float | 
             key, equals, value = part.strip().partition("=")
             if not equals or not value:
                 raise ShindanError("fact-not-given", text=text)
-            name = _canonical(normal(key))
-            found[at][name] = _value(name, value)
+            name, known_value = fact(normal(key), value)
+            found[at][name] = known_value
     return found
+
+
+def fact(key: str, text: str) -> tuple[str, float | str]:
+    """The fact's own name and its value, as a person gave them."""
+    name = _canonical(key)
+    return name, _value(name, text)
 
 
 def _canonical(key: str) -> str:
@@ -173,9 +184,7 @@ def _batch(table: LogTable, found: dict[str, float | str]) -> None:
         return
     if table.format == "hf-trainer-state":
         # its state has the batch of a device, and of the rest only how fast it went
-        samples, steps = (
-            once(table, f"train_{what}_per_second") for what in ("samples", "steps")
-        )
+        samples, steps = (once(table, f"train_{what}_per_second") for what in ("samples", "steps"))
         if "accumulation" not in found:
             found.pop("batch_size", None)
             if samples and steps and steps >= LEAST_SPEED:
@@ -196,6 +205,7 @@ def facts(found: Given) -> Facts:
         rate=number.get("learning_rate"),
         schedule=word.get("schedule"),
         optimizer=word.get("optimizer"),
+        model=word.get("model"),
         parameters=number.get("parameters"),
         layers=number.get("layers"),
         width=number.get("width"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shindan.core.evidence.pairs import AXES, Axis, Clock
+from shindan.core.evidence.axes import AXES, Axis, Clock
 from shindan.logs.clocks import TOTAL, timed, tokens_of_update
 from shindan.logs.facts import Given
 from shindan.logs.judged import Judged
@@ -68,7 +68,7 @@ def spent(log: Judged, found: Given, at: Mapping[Axis, Numbers]) -> dict[Axis, f
     """What the whole run took, as said, else as far as its log goes."""
     made: dict[Axis, float] = {}
     for axis in AXES:
-        reached = at[axis][np.isfinite(at[axis])] if axis in at else np.empty(0)
+        reached = at[axis][log.axis.kept & np.isfinite(at[axis])] if axis in at else np.empty(0)
         if axis in found and float(found[axis]) > 0:
             made[axis] = float(found[axis])
         elif axis in ONCE and (value := once(log.table, ONCE[axis])) is not None:
@@ -96,7 +96,7 @@ def _tokens(log: Judged, found: Given, made: dict[Axis, Numbers]) -> float | Non
     if each is None:
         each = tokens_of_update(log.table, updates)
     logged = log.roles.get(log.table, "tokens")
-    if logged is not None and np.isfinite(logged).any():
+    if logged is not None and np.nanmax(logged, initial=0.0) > 0:
         made["tokens"] = logged
         both = np.isfinite(logged) & (updates > 0) if updates is not None else np.zeros(0, bool)
         if updates is not None and both.any():

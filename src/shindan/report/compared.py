@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shindan.core.evidence.pairs import AXES, Comparison, Meeting, Pair, Quoted, Side
+from shindan.core.evidence.axes import AXES
+from shindan.core.evidence.pairs import Comparison, Meeting, Pair, Quoted, Side
 from shindan.report.chart import Line
 from shindan.report.numbers import number
 from shindan.report.words import Words
 
-FACTS = ("parameters", "layers", "batch", "length", "rate", "schedule", "optimizer", "vocabulary",
-    "tokenizer", "bytes_per_token", "positions", "reduction", "padding", "smoothing", "data",
+FACTS = ("model", "parameters", "layers", "width", "batch", "tokens_per_update", "length", "rate",
+    "schedule", "optimizer", "vocabulary", "tokenizer", "bytes_per_token", "positions", "reduction", "padding", "smoothing", "data",
     "seed")  # fmt: skip
 
 

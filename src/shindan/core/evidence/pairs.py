@@ -3,18 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shindan.core.evidence.axes import Axis, Clock
 from shindan.core.evidence.base import Evidence
+from shindan.core.evidence.gap import Gap
+from shindan.core.evidence.sweeps import Ranking, Sweep
 
 Over = Literal["step", "epoch", "run", "running"]
 """What a logged loss is the mean of: a step (or the few since the last row), an epoch, the whole
 run, or everything so far."""
-Axis = Literal["updates", "tokens", "epochs", "seconds", "flops"]
-Clock = Literal["clock", "dates", "steps", "speed", "total"]
-"""Where a run's seconds come from: a count that runs, times of its lines, what steps took, how
-many there were in a second, or the whole time alone, gone by evenly."""
 DECAY = 0.25
 """Shares of peak learning rates that differ by more than this are of other parts of a decay."""
-AXES: tuple[Axis, ...] = ("updates", "tokens", "epochs", "seconds", "flops")
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,8 @@ class Facts:
     ``batch`` sequences and ``tokens_per_update`` tokens make one update, all devices and
     accumulation counted; ``rate`` is the peak learning rate as used. ``positions`` are those that
     count in the loss (``all``, ``masked``, ``completion``), ``padding`` is ``ignored`` or
-    ``counted``, ``reduction`` ``mean`` or ``sum``. ``bytes_per_token`` of the text the loss is on. ``clock`` is where the seconds come from.
+    ``counted``, ``reduction`` ``mean`` or ``sum``. ``bytes_per_token`` of the text the loss is on.
+    ``clock`` is where the seconds come from.
     ``spent`` maps an axis to what the whole run took: updates, tokens, epochs, seconds, and FLOPs
     (estimated as 6 N per token, where nobody counted).
     """
@@ -43,6 +42,7 @@ class Facts:
     rate: float | None = None
     schedule: str | None = None
     optimizer: str | None = None
+    model: str | None = None
     parameters: float | None = None
     layers: float | None = None
     vocabulary: float | None = None
@@ -149,6 +149,8 @@ class Pair(Evidence):
     """Levels are in bits per byte, since their tokens differ; else in nats per token."""
     rerun: str = ""
     """The second run's settings changed so that only one thing differs, or a command."""
+    gap: Gap | None = None
+    """What the difference at the ends goes with."""
 
     def meeting(self, axis: Axis) -> Meeting | None:
         """Where both had spent the same of that."""
@@ -181,3 +183,6 @@ class Comparison(Evidence):
     sides: tuple[Side, ...]
     pairs: tuple[Pair, ...]
     overlay: Overlay | None = None
+    ranking: Ranking | None = None
+    """Where all runs meet, from three of them on."""
+    sweeps: tuple[Sweep, ...] = ()
