@@ -93,15 +93,15 @@ def _budget(reading: _Reading, a: Run, b: Run, met: Meeting, scale: tuple[float,
     """What closes of the gap when the run that spent more is read where the other ended."""
     axis, of = met.axis, reading.pair.of
     reach = a.reach(of, axis) or 0.0, b.reach(of, axis) or 0.0
-    at = Reason("gap-budget", {"axis": axis, "at": met.at})
+    values: Values = {"axis": axis, "at": met.at}
     if abs(reach[0] - reach[1]) <= SAME * max(reach):
-        reading.take("budget", 0.0, 0.0, "equal", replace(at, key="gap-budget-equal"))
+        reading.take("budget", 0.0, 0.0, "equal", Reason("gap-budget-equal", values))
         return
     long, by = (a, scale[0]) if reach[0] > reach[1] else (b, scale[1])
     levels = end_of(long, of), level_of(long, of, axis, met.at)
     error = by * math.hypot(*(found[2] for found in levels if found is not None))
     total = reading.left
-    reading.take("budget", total - met.gap, error, "measured", at)
+    reading.take("budget", total - met.gap, error, "measured", Reason("gap-budget", values))
     reading.error = met.error
 
 
@@ -159,9 +159,10 @@ def _rate(reading: _Reading, a: Facts, b: Facts, sweeps: Sequence[Sweep]) -> Non
         reading.take("rate", 0.0, 0.0, "equal", Reason("gap-rate-equal", values))
     elif rates is False or batches is False:
         reading.leave("rate", True, Reason("gap-rate-differs", {"differ": _pairs(a, b)}))
+    elif rates is None:
+        reading.leave("rate", False, Reason("gap-rate-not-known"))
     else:
-        lacks = "gap-rate-not-known" if rates is None else "gap-batch-not-known"
-        reading.leave("rate", False, Reason(lacks))
+        reading.leave("rate", False, Reason("gap-batch-not-known"))
 
 
 def _swept(reading: _Reading, one: float, other: float, sweeps: Sequence[Sweep]) -> Part | None:
