@@ -23,7 +23,7 @@ NUMBERS: Mapping[str, tuple[str, ...]] = {
         r"seq_length", r"sequence_length_t", r"length"),
     "learning_rate": (r"learning_rate", r"lr", r"max_lr", r"initial_lr", r"peak_lr"),
     "parameters": (r"n_params", r"num_params", r"parameters", r"num_parameters", r"n_parameters",
-        r"total_param(?:eter)?s", r"model_param(?:eter)?s", r"number_of_parameters"),
+        r"params", r"total_param(?:eter)?s", r"model_param(?:eter)?s", r"number_of_parameters"),
     "layers": (r"n_layers?", r"num_layers", r"num_hidden_layers", r"nlayers", r"layers", r"depth"),
     "width": (r"d_model", r"n_embd", r"hidden_size", r"emb_size", r"emsize", r"hidden_dim",
         r"model_dim", r"channels"),
@@ -190,9 +190,11 @@ def _batch(table: LogTable, found: dict[str, float | str]) -> None:
             if samples and steps and steps >= LEAST_SPEED:
                 found["batch_size"] = float(round(samples / steps))
             return
-    if found.get("batch_size") is not None:
+    if whole:
+        found["batch_size"] = whole
+    elif found.get("batch_size") is not None:
         parts = [float(found[k]) for k in ("batch_size", "accumulation", "devices") if found.get(k)]
-        found["batch_size"] = float(whole) if whole else math.prod(parts)
+        found["batch_size"] = math.prod(parts)
 
 
 def facts(found: Given) -> Facts:

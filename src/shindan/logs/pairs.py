@@ -8,7 +8,7 @@ from shindan.core.evidence.axes import AXES, Axis
 from shindan.core.evidence.pairs import Facts, Meeting, Overlay, Pair, Side, other_tokens
 from shindan.core.evidence.sweeps import Sweep
 from shindan.logs.meeting import ends, meetings
-from shindan.logs.parts import RATES, split
+from shindan.logs.parts import RATES, SAME, split
 from shindan.logs.rerun import rerun
 from shindan.logs.sides import Of, Run
 from shindan.logs.table import Numbers
@@ -82,7 +82,8 @@ def _differ(a: Facts, b: Facts) -> list[str]:
 def _same(one: float | str, other: float | str, name: str) -> bool:
     if isinstance(one, str) or isinstance(other, str):
         return one == other
-    return math.isclose(one, other, rel_tol=RATES if name == "rate" else 1e-6)
+    within = {"rate": RATES, "parameters": SAME}
+    return math.isclose(one, other, rel_tol=within.get(name, 1e-6))
 
 
 def _short(value: float | str) -> str:

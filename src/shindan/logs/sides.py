@@ -167,13 +167,15 @@ def _readings(
 
 def _over(log: Judged, rows: Rows, of: Of, found: Given) -> Over:
     """What a value of the log is the mean of, as said, else by how often it stands there."""
+    if of == "validation":
+        return "step"  # an evaluation is of one moment, however often it is made
     said = found.get("loss_over")
-    if said in ("step", "epoch", "run", "running") and of == "training":
+    if said in ("step", "epoch", "run", "running"):
         return said  # type: ignore[return-value]
-    if of == "training" and log.roles.columns.get("loss") == WHOLE and log.table.format[:2] == "hf":
+    if log.roles.columns.get("loss") == WHOLE and log.table.format[:2] == "hf":
         return "run"
     columns = log.evidence.get(LogColumns)
-    if of == "training" and isinstance(columns, LogColumns) and columns.averaged:
+    if isinstance(columns, LogColumns) and columns.averaged:
         return "running"
     epoch = log.roles.get(log.table, "epoch")
     if epoch is None or len(rows) == 0:

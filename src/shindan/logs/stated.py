@@ -58,7 +58,7 @@ def stated(path: Path, said: Given) -> Run:
     error = texts.pop(ERROR, None)
     known = {**dict(fact(key, value) for key, value in texts.items()), **said}
     value = number(text)
-    if value is None or (unit == "perplexity" and value <= 0):
+    if value is None or not math.isfinite(value) or (unit == "perplexity" and value <= 0):
         raise ShindanError("fact-no-number", fact="loss", value=text)
     scatter = _rounding(text) if error is None else number(error)
     if scatter is None:

@@ -11,6 +11,8 @@ from shindan.report.terms import worded
 from shindan.report.waterfall import Bar, Waterfall
 from shindan.report.words import Words
 
+NAMED = 2
+"""Causes that the label of a bar has room for."""
 DRAWN = 4
 """Pairs that are drawn; of more the table tells."""
 
@@ -65,6 +67,8 @@ def _axis(pair: Pair, say: Words) -> str:
 
 
 def _names(part: Part, say: Words) -> str:
+    if len(part.of) > NAMED:
+        return say("share_open")
     return " + ".join(say(f"cause_{cause}") for cause in part.of)
 
 
