@@ -111,7 +111,7 @@ def written(folder: Path, rate: float, seed: int) -> Path:
 def test_logs_of_a_sweep(tmp_path: Path) -> None:
     paths = [written(tmp_path, r, i) for i, r in enumerate((2.5e-4, 5e-4, BEST))]
     out = compare(paths)
-    assert ids(out) == {"comparison/lr-not-retuned": "minor"}
+    assert ids(out) == {"comparison/lr-not-retuned": "info"}
     (found,) = out.document.findings
     assert found.variant == "edge"
     assert out.document.subjects[found.subject].facts["place"] == 1
@@ -121,6 +121,13 @@ def test_logs_of_a_sweep(tmp_path: Path) -> None:
     for two in (first, second):
         assert two.gap is not None
         assert two.gap.part("rate") is not None
+
+
+def test_an_edge_that_seeds_confirm_is_more(tmp_path: Path) -> None:
+    tried = [(r, i) for r in (2.5e-4, 5e-4, BEST) for i in range(2)]
+    out = compare([written(tmp_path, r, i) for r, i in tried])
+    assert ids(out)["comparison/lr-not-retuned"] == "minor"
+    assert [t.seeds for t in out.comparison.sweeps[0].tried] == [2, 2, 2]
 
 
 def test_a_sweep_with_the_best_inside_accuses_nobody(tmp_path: Path) -> None:

@@ -59,9 +59,10 @@ def drop(run: Run, of: Of, axis: Axis, at: float) -> tuple[float, float] | None:
     """How far a decay has brought the loss below where the peak rate would have: (nats, error).
 
     Needs a stretch at the peak before it, at least as long as the decay: the line over ln of what
-    was spent in its second half is drawn on to ``at``. Its error is that of the line there and of
-    the level, and how far the same line, drawn on as far inside the stretch, misses what was
-    measured: a loss bends over ln x. None where the rate falls from its peak on.
+    was spent in its second half is drawn on to ``at``, less what the same line, drawn on as far
+    inside the stretch, misses of what was measured there: a loss bends over ln x. The error is that
+    of both lines and levels, and half of what was missed. None where the rate falls from its peak
+    on.
     """
     found, here = _rates(run, axis), level_of(run, of, axis, at)
     if found is None or here is None:
@@ -76,8 +77,9 @@ def drop(run: Run, of: Of, axis: Axis, at: float) -> tuple[float, float] | None:
     known, met = _drawn_on(run, of, axis, start / ratio, start), level_of(run, of, axis, start)
     if going is None or known is None or met is None:
         return None
-    missed = abs(known[0] - met[1])
-    return going[0] - here[1], math.hypot(going[1], here[2], missed)
+    missed = met[1] - known[0]
+    error = math.hypot(going[1], here[2], known[1], met[2], missed / 2)
+    return going[0] + missed - here[1], error
 
 
 def _rates(run: Run, axis: Axis) -> tuple[Numbers, Numbers] | None:

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shindan.core.evidence.axes import AXES, Axis
-from shindan.core.evidence.pairs import Facts, Meeting, Overlay, Pair, Side, other_tokens
+from shindan.core.evidence.pairs import (
+    Facts,
+    Meeting,
+    Overlay,
+    Pair,
+    Side,
+    other_quantity,
+    other_tokens,
+)
 from shindan.core.evidence.sweeps import Sweep
 from shindan.logs.meeting import ends, meetings
 from shindan.logs.parts import RATES, SAME, split
@@ -31,6 +39,7 @@ def pair(a: Run, b: Run, sweeps: Sequence[Sweep] = ()) -> Pair:
     of = _set(a, b)
     per_byte = bits_per_byte(a.side.facts, b.side.facts)
     comparable = other_tokens(a.side.facts, b.side.facts) is None or per_byte is not None
+    comparable = comparable and not other_quantity(a.side.facts, b.side.facts)
     end = ends(a, b, of) if comparable else None
     met = tuple(meetings(a, b, of)) if comparable else ()
     if per_byte is not None:

@@ -98,6 +98,7 @@ def run(log: Judged, name: str, said: Given) -> Run:
         clock=places.clock,
         tokens_per_update=places.tokens_each,
         rate=facts(found).rate or _peak(log, rates),
+        objective=_objective(log),
     )
     side = Side(name, told, _quoted(log, readings, found), readings)
     return Run(side, curves, at, rates, script=_script(log), settings=log.table.settings)
@@ -109,6 +110,11 @@ def _script(log: Judged) -> frozenset[str]:
     common = (n for n, count in counts.items() if count >= COMMON * max(counts.values()))
     named = (name for name in table.settings if not name.startswith("units."))
     return frozenset((f"format {table.format}", *common, *named))
+
+
+def _objective(log: Judged) -> str | None:
+    columns = log.evidence.get(LogColumns)
+    return columns.objective if isinstance(columns, LogColumns) else None
 
 
 def _peak(log: Judged, rates: Numbers | None) -> float | None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from statistics import median
 
 from shindan.core.evidence.axes import Axis
-from shindan.core.evidence.pairs import Facts, other_tokens
+from shindan.core.evidence.pairs import Facts, other_quantity, other_tokens
 from shindan.core.evidence.sweeps import Ranked, Ranking, Sweep, Swept, Tried
+from shindan.logs.decays import left
 from shindan.logs.meeting import level_of
 from shindan.logs.parabola import parabola
 from shindan.logs.parts import LEARNING
@@ -15,7 +16,7 @@ from shindan.logs.sides import Of, Run
 
 FEWEST = 3
 """Runs that are a sweep; two are a pair."""
-CAUSES: tuple[Swept, ...] = ("rate", "batch", "parameters")
+CAUSES: tuple[Swept, ...] = ("rate", "batch", "parameters", "layers")
 FACTS = ("rate", "batch", "parameters", "layers", "width", "length", "schedule", "optimizer",
     "model",    "vocabulary", "tokenizer", "smoothing", "padding", "positions", "reduction",
     "data")  # fmt: skip
@@ -40,13 +41,14 @@ def ranking(runs: Sequence[Run], of: Of) -> Ranking | None:
     ordered = sorted(found, key=lambda i: found[i][1])
     placed: list[Ranked] = []
     for n, i in enumerate(ordered, 1):
-        _, value, error = found[i]
+        there, value, error = found[i]
         first = next((p for p in placed if p.place == placed[-1].place), None)
         alike = first is not None and value - first.level <= 2 * math.hypot(error, first.error)
-        placed.append(Ranked(i, value, error, first.place if first and alike else n))
+        place = first.place if first and alike else n
+        placed.append(Ranked(i, value, error, place, left(runs[i], axis, there)))
     absent = tuple(i for i in range(len(runs)) if i not in found)
     facts = [run.side.facts for run in runs]
-    varied = tuple(n for n in FACTS if len({_key(f, n) for f in facts}) > 1)
+    varied = tuple(n for n in FACTS if len({_key(f, n) for f in facts} - {None}) > 1)
     return Ranking(axis, at, tuple(placed), varied, absent) if len(placed) > 1 else None
 
 
@@ -56,9 +58,12 @@ def common_set(runs: Sequence[Run]) -> Of:
 
 
 def one_text(runs: Sequence[Run]) -> bool:
-    """Whether the losses of all runs are per the same tokens, as far as is known."""
+    """Whether the losses of all runs are one quantity per the same tokens, as far as is known."""
     first = runs[0].side.facts
-    return all(other_tokens(first, run.side.facts) is None for run in runs[1:])
+    return not any(
+        other_tokens(first, run.side.facts) or other_quantity(first, run.side.facts)
+        for run in runs[1:]
+    )
 
 
 def sweeps(runs: Sequence[Run], of: Of) -> tuple[Sweep, ...]:
@@ -68,7 +73,7 @@ def sweeps(runs: Sequence[Run], of: Of) -> tuple[Sweep, ...]:
         groups: dict[tuple[object, ...], list[int]] = {}
         for i, run in enumerate(runs):
             facts = run.side.facts
-            if getattr(facts, over):
+            if getattr(facts, over) and not (over == "layers" and facts.parameters):
                 rest = tuple(_key(facts, n) for n in FACTS if n not in WITH.get(over, (over,)))
                 groups.setdefault(rest, []).append(i)
         for group in groups.values():
@@ -105,7 +110,7 @@ def _mean(seeds: Sequence[Tried]) -> Tried:
     level = sum(t.level for t in seeds) / n
     points = math.hypot(*(t.error for t in seeds)) / n
     spread = math.sqrt(sum((t.level - level) ** 2 for t in seeds) / (n - 1) / n) if n > 1 else 0.0
-    return replace(seeds[0], level=level, error=max(points, spread))
+    return replace(seeds[0], level=level, error=max(points, spread), seeds=n)
 
 
 def _common(runs: Sequence[Run], of: Of) -> Axis | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shindan.core.evidence.pairs import Comparison
+from shindan.core.evidence.pairs import DECAY, Comparison
 from shindan.core.evidence.sweeps import Ranking, Sweep
 from shindan.report.board import Board
 from shindan.report.compared import amount
@@ -20,6 +20,8 @@ def boards(comparison: Comparison, say: Words) -> Iterator[Board]:
 def _ranking(comparison: Comparison, ranking: Ranking, say: Words) -> Board:
     """A row a run, the best first, with what is known to differ among them."""
     sides = comparison.sides
+    shares = [r.left for r in ranking.runs if r.left is not None]
+    uneven = bool(shares) and max(shares) - min(shares) > DECAY
     rows = []
     for ranked in ranking.runs:
         facts = sides[ranked.run].facts
@@ -28,11 +30,15 @@ def _ranking(comparison: Comparison, ranking: Ranking, say: Words) -> Board:
             str(ranked.place),
             say("give_or_take", value=f"{ranked.level:.4f}", error=f"{2 * ranked.error:.4f}"),
             *(say("not_known") if v is None else amount(v) for v in known),
+            *([_left(ranked.left, say)] if uneven else []),
         )
         rows.append((sides[ranked.run].name, cells))
     axis = say(f"spent_{ranking.axis}")
-    names = (say("col_place"), say("col_level"), *(say(f"known_{n}") for n in ranking.varied))
-    notes = [say("ranking_note")]
+    names = (
+        say("col_place"), say("col_level"), *(say(f"known_{n}") for n in ranking.varied),
+        *([say("col_left")] if uneven else []),
+    )  # fmt: skip
+    notes = [say("ranking_note"), *([say("ranking_uneven")] if uneven else [])]
     if not ranking.varied:
         notes.append(say("ranking_alike"))
     if ranking.absent:
@@ -41,6 +47,10 @@ def _ranking(comparison: Comparison, ranking: Ranking, say: Words) -> Board:
         notes.append(say("ranking_absent", names=names_of))
     title = say("section_ranking", axis=axis, at=amount(ranking.at))
     return Board(title, names, tuple(rows), tuple(notes))
+
+
+def _left(share: float | None, say: Words) -> str:
+    return say("not_known") if share is None else f"{share:.0%}"
 
 
 def _sweep(sweep: Sweep, say: Words) -> Board:

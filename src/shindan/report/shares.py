@@ -68,7 +68,7 @@ def _axis(pair: Pair, say: Words) -> str:
 
 def _names(part: Part, say: Words) -> str:
     if len(part.of) > NAMED:
-        return say("share_open")
+        return say("share_several")
     return " + ".join(say(f"cause_{cause}") for cause in part.of)
 
 
@@ -95,26 +95,22 @@ def _value(value: float, error: float, say: Words) -> str:
 
 def _notes(pairs: list[Pair], say: Words) -> Iterator[str]:
     """How each share was read or why not; what is taken as equal; the fair rerun."""
-    several = len(pairs) > 1
+    comma = "、" if say.language == "ja" else ", "
+    said: dict[str, list[str]] = {}
     for pair in pairs:
-        gap = pair.gap
-        if gap is None:
-            continue
-        for cause, note in gap.notes:
-            if not several or note.key not in _PLAIN:
-                name = say(f"cause_{cause}")
-                yield _of(pair, say("measured", name=name, value=_told(note, say)), several, say)
-        if gap.fits is not None:
-            yield _of(pair, say(f"fits_{gap.fits}"), several, say)
+        for text in _of(pair, len(pairs) > 1, say):
+            said.setdefault(text, []).append(f"`{pair.b.name}`")
+    for text, names in said.items():
+        every = len(names) == len(pairs)
+        yield text if every else say("measured", name=comma.join(names), value=text)
+    for pair in pairs:
         if pair.rerun:
-            values = {"b": pair.b.name, "a": pair.a.name, "rerun": pair.rerun}
-            yield say("share_rerun", **values)
+            yield say("share_rerun", b=pair.b.name, a=pair.a.name, rerun=pair.rerun)
     if any(pair.gap and pair.gap.expected for pair in pairs):
         yield say("law_note")
     yield say("share_note")
     assumed = dict.fromkeys(n for p in pairs if p.gap for n in p.gap.assumed)
     if assumed:
-        comma = "、" if say.language == "ja" else ", "
         yield say("share_assumed", names=comma.join(say(f"known_{n}") for n in assumed))
 
 
@@ -122,8 +118,16 @@ _PLAIN = ("gap-budget-equal", "gap-schedule-equal", "gap-rate-equal", "gap-size-
 """Of several runs only what is not plain is told."""
 
 
-def _of(pair: Pair, text: str, several: bool, say: Words) -> str:
-    return say("measured", name=f"`{pair.b.name}`", value=text) if several else text
+def _of(pair: Pair, several: bool, say: Words) -> Iterator[str]:
+    """What is to be noted of one pair's shares."""
+    gap = pair.gap
+    if gap is None:
+        return
+    for cause, note in gap.notes:
+        if not several or note.key not in _PLAIN:
+            yield say("measured", name=say(f"cause_{cause}"), value=_told(note, say))
+    if gap.fits is not None:
+        yield say(f"fits_{gap.fits}")
 
 
 def _told(note: Reason, say: Words) -> str:

@@ -5,7 +5,8 @@ batch itself (Goyal et al. 2017). Told from four times the batch on, where the r
 than half of the root's way; major where the large batch is the worse one at the ends.
 
 Of three runs or more that differ in the rate alone: the best one is the lowest or the highest that
-was tried, and better than its neighbour by more than two errors, so the best rate lies beyond.
+was tried, and better than its neighbour by more than two errors, so the best rate lies beyond;
+info unless seeds were repeated, since their scatter is not in the errors otherwise.
 """
 
 import math
@@ -76,7 +77,7 @@ def of_sweep(sweep: Sweep) -> Iterator[Finding]:
             "at": sweep.at,
             "wanted": best.value**2 / beside.value,
         },
-        severity="minor",
+        severity="minor" if min(best.seeds, beside.seeds) > 1 else "info",
         variant="edge",
     )
 

@@ -32,6 +32,7 @@ class Facts:
     accumulation counted; ``rate`` is the peak learning rate as used. ``positions`` are those that
     count in the loss (``all``, ``masked``, ``completion``), ``padding`` is ``ignored`` or
     ``counted``, ``reduction`` ``mean`` or ``sum``. ``bytes_per_token`` of the text the loss is on.
+    ``objective`` is ``language``, or what makes the loss no cross entropy (``LogColumns``).
     ``clock`` is where the seconds come from.
     ``spent`` maps an axis to what the whole run took: updates, tokens, epochs, seconds, and FLOPs
     (estimated as 6 N per token, where nobody counted).
@@ -53,6 +54,7 @@ class Facts:
     padding: str | None = None
     smoothing: float | None = None
     data: str | None = None
+    objective: str | None = None
     seed: float | None = None
     command: str | None = None
     width: float | None = None
@@ -63,6 +65,16 @@ class Facts:
     def of(self, axis: Axis) -> float | None:
         """What the whole run took on that axis."""
         return dict(self.spent).get(axis)
+
+
+COUNTED = ("objective", "positions", "reduction", "padding", "smoothing")
+"""Facts that make a loss another quantity."""
+
+
+def other_quantity(a: Facts, b: Facts) -> tuple[str, ...]:
+    """The facts known of both by which their losses are different quantities."""
+    both = ((name, getattr(a, name), getattr(b, name)) for name in COUNTED)
+    return tuple(n for n, one, other in both if None not in (one, other) and one != other)
 
 
 PADDED = 128

@@ -6,7 +6,7 @@ from typing import Literal
 from shindan.core.evidence.axes import Axis
 from shindan.core.evidence.base import Evidence
 
-Swept = Literal["rate", "batch", "parameters"]
+Swept = Literal["rate", "batch", "parameters", "layers"]
 Edge = Literal["low", "high"]
 
 
@@ -14,14 +14,15 @@ Edge = Literal["low", "high"]
 class Ranked:
     """A run at the common budget: which one, its level there with its error, its place.
 
-    Runs whose levels differ by less than two errors of the difference from the best of a place
-    share it.
+    ``left`` is what is left of its peak learning rate there (None: not known). Runs whose levels
+    differ by less than two errors of the difference from the best of a place share it.
     """
 
     run: int
     level: float
     error: float
     place: int
+    left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Tried:
-    """One value of a sweep, and what came of it."""
+    """One value of a sweep, and what came of it: the mean of ``seeds`` runs, ``run`` the first."""
 
     run: int
     name: str
     value: float
     level: float
     error: float
+    seeds: int = 1
 
 
 @dataclass(frozen=True)
