@@ -33,6 +33,7 @@ def logged(
     [
         ({"elapsed": [5.0 * i for i in range(1, 11)]}, {}, "clock", 50.0),
         ({"train_time": [5e3 * i for i in range(1, 11)]}, {"units.train_time": "ms"}, "clock", 50),
+        ({"s elapsed": [5.0 * i for i in range(1, 11)]}, {}, "clock", 50.0),
         ({"_runtime": [5.0 * i for i in range(1, 11)]}, {}, "clock", 50.0),
         # set anew after the first rows, as modded-nanogpt does
         ({"train_time": [9.0, 5.0, *(10.0 * i for i in range(1, 9))]}, {}, "clock", 80.0),
@@ -87,6 +88,15 @@ def test_times_in_words(name: str, words: list[str], clock: str, seconds: float)
 def test_what_is_no_clock(columns: Mapping[str, Sequence[float]]) -> None:
     """Times of epochs, time still to go, speeds of one device, dates that run backwards."""
     assert timed(logged(columns), np.array(STEPS), 1e4) is None
+
+
+def test_micro_steps_are_timed_each() -> None:
+    """Two rows an update, each with its own time, from the eleventh update on."""
+    columns = {"step": [11.0 + i // 2 for i in range(10)], "iter_time": [200.0] * 10}
+    log = table(columns, None, {"units.iter_time": "ms"})
+    found = timed(log, np.array(columns["step"], dtype=np.float64), None)
+    assert found is not None
+    assert np.nanmax(found.seconds) == pytest.approx(15 * 2 * 0.2)
 
 
 def test_tokens_of_an_update_from_time_and_speed() -> None:

@@ -43,6 +43,8 @@ def compare(
 ) -> Compared:
     """Read every log and hold each against the first; ``asked`` are columns by role.
 
+    A path may be a number that was stated instead (``logs/stated.py``).
+
     Raises ShindanError for fewer than two runs, for a path that is no log, a log without a loss,
     a column that there is not, and facts that cannot be taken (see ``logs/facts.py``).
     """

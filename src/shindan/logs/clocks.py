@@ -19,7 +19,8 @@ from shindan.logs.table import LogTable, Numbers, once
 RUNNING = (
     r"(?:train(?:ing)?|total|wall|elapsed|relative|cumulative|run)_?(?:wall_?)?"
     r"(?:time|seconds|runtime|sec|wall|clock)",
-    r"elapsed(?:_time)?(?:_(?:s|sec|seconds|ms))?", r"run_?time", r"wall_?(?:time|clock)", r"sec",
+    r"elapsed(?:_time)?(?:_(?:s|sec|seconds|ms))?", r"run_?time",
+    r"(?:s|sec|seconds)_elapsed", r"wall_?(?:time|clock)", r"sec",
     r"seconds", r"time(?:_elapsed)?(?:_(?:s|sec|seconds|ms|min|h))?",
 )  # fmt: skip
 """Counts that run from the beginning, by their whole names."""
@@ -157,10 +158,12 @@ def _of_steps(table: LogTable, updates: Numbers, tokens_each: float | None) -> T
             continue
         usual = float(np.median(each[rows]))
         apart = np.diff(at, prepend=at[0] - 1)
-        gone = np.cumsum(each[rows] * np.minimum(apart, 1) + usual * np.maximum(apart - 1, 0))
+        gone = np.cumsum(each[rows] + usual * np.maximum(apart - 1, 0))
+        # what is timed may be micro-steps, several to an update
+        before = usual * max(at[0] - 1, 0.0) * max(1.0, len(rows) / (at[-1] - at[0] + 1))
         made = np.full(len(updates), np.nan)
         there = np.isfinite(updates) & (updates >= at[0]) & (updates <= at[-1])
-        made[there] = np.interp(updates[there], at, gone + usual * max(at[0] - 1, 0.0))
+        made[there] = np.interp(updates[there], at, gone + before)
         return Timed(made, clock)
     return None
 
