@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from shindan.core.evidence.axes import Axis
 from shindan.core.evidence.gap import Gap, Part
 from shindan.core.sizes import expected, fits
 from shindan.logs.decays import drop
@@ -13,6 +14,7 @@ from shindan.logs.pairs import pair
 from shindan.logs.sides import Run
 from shindan.logs.sweeps import sweeps
 
+from .curves import Array
 from .worlds import BEST, BOWL, DECAY, known, level, made
 
 
@@ -148,6 +150,43 @@ def test_a_sweep_at_one_size_tells_rate_and_size_apart() -> None:
     # outside of what was tried nothing is said
     beyond = gap(a, made("b", size=4e8, rate=8e-3, seed=8), *swept)
     assert beyond.mixed is not None
+
+
+def test_a_sweep_of_batches_tells_batch_and_size_apart() -> None:
+    tried = [made(f"b{i}", batch=b, seed=i) for i, b in enumerate((16.0, 64.0, 256.0))]
+    a, b = made("a", batch=32.0, seed=7), made("b", size=4e8, batch=128.0, seed=8)
+    found = gap(a, b, *tried)
+    assert inside(found.part("rate"), 0.0)  # a batch makes nothing in these worlds
+    assert inside(found.part("size"), level(4000, 1e8, BEST) - level(4000, 4e8, BEST))
+
+
+def test_a_sweep_at_another_budget_tells_nothing() -> None:
+    swept = [made(f"s{i}", 1000, rate=r, seed=i) for i, r in enumerate((2.5e-4, BEST, 4e-3))]
+    found = gap(made("a", rate=2.5e-4, seed=7), made("b", size=4e8, rate=2e-3, seed=8), *swept)
+    assert found.mixed is not None
+
+
+def test_a_run_and_its_beginning() -> None:
+    whole = made("whole", 4000, decay=0)
+    begun = {"training": whole.curves["training"][:200]}
+    at: dict[Axis, Array] = {"updates": whole.at["updates"][:200]}
+    rates = whole.rates[:200] if whole.rates is not None else None
+    found = gap(whole, replace(whole, curves=begun, at=at, rates=rates, ordered={}))
+    assert how(found) == {"budget": "measured", "rest": "equal"}
+    assert found.part("rest") == Part(("rest",), pytest.approx(0.0), how="equal")
+
+
+def test_schedules_that_are_said() -> None:
+    a, b = (known(made(n, seed=i, logged=False), schedule="cosine") for i, n in enumerate("ab"))
+    assert how(gap(a, b))["schedule"] == "equal"
+    shorter = known(made("c", 2000, logged=False), schedule="cosine")
+    assert how(gap(a, shorter))["schedule"] == "mixed"  # its cosine ended at half of the other's
+    linear = known(b, schedule="linear")
+    assert how(gap(a, linear))["schedule"] == "left"
+    constant = [
+        known(made(n, seed=i, logged=False), schedule="constant") for i, n in enumerate("ab")
+    ]
+    assert how(gap(*constant))["schedule"] == "equal"
 
 
 def test_other_batches_are_open() -> None:

@@ -139,6 +139,10 @@ def _facts(log: Judged | Path, comparison: Comparison, index: int) -> dict[str, 
     if comparison.ranking is not None:
         place = next((r.place for r in comparison.ranking.runs if r.run == index), None)
         facts |= {} if place is None else {"place": place}
+    for sweep in comparison.sweeps:
+        if sweep.best.run == index:
+            facts |= {"sweep": sweep.over, "sweep_best": sweep.best.value}
+            facts |= {"sweep_edge": sweep.edge} if sweep.edge else {}
     two = comparison.pairs[index - 1] if index else None
     if two is None or two.gap is None:
         return facts
@@ -155,6 +159,7 @@ def _numbers(gap: Gap) -> dict[str, Measure]:
         made |= {f"gap_{name}": part.value, f"gap_{name}_how": part.how}
         made |= {f"gap_{name}_low": part.low, f"gap_{name}_high": part.high}
         made |= {"gap_mixed_of": part.of} if part.how == "mixed" else {}
+    made |= {"gap_notes": tuple(f"{cause}: {note.key}" for cause, note in gap.notes)}
     made |= {f"gap_expected_{law.law}": law.value for law in gap.expected}
     return made | ({"gap_size_fits": gap.fits} if gap.fits else {})
 

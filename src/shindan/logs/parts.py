@@ -9,17 +9,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from shindan.core.evidence.axes import Axis
 from shindan.core.evidence.gap import Cause, Gap, How, Part
 from shindan.core.evidence.pairs import DECAY, Facts, Meeting, Pair
-from shindan.core.evidence.sweeps import Sweep
+from shindan.core.evidence.sweeps import Sweep, Swept
 from shindan.core.reason import Reason
 from shindan.core.sizes import expected, fits
 from shindan.logs.decays import by_steps, drop, left, same_way
 from shindan.logs.differing import other_model, others
 from shindan.logs.meeting import end_of, level_of
 from shindan.logs.parabola import Parabola, parabola
-from shindan.logs.sides import Run
+from shindan.logs.sides import Of, Run
 
 LEARNING: tuple[Axis, ...] = ("updates", "tokens", "epochs")
 """Axes on which equal budgets have had as much to learn by, the first that is known."""
@@ -29,6 +31,10 @@ RATES = 0.05
 """Learning rates within this of each other are: a log may lack the very peak."""
 SCRIPT = 0.8
 """Share of names in common from which two logs are of one script: an option or two may differ."""
+EQUAL = 0.1
+"""Budgets within this of each other, as far as a sweep can tell for a pair."""
+WHOLE = 5
+"""Values that are equal to the last figure in one run alone."""
 NAMED = 6
 """Settings that are told by name."""
 ASSUMED = ("data", "tokenizer", "optimizer")
@@ -71,16 +77,19 @@ def split(
         return None
     met = next((m for axis in LEARNING if (m := pair.meeting(axis))), None)
     reading = _Reading(pair, pair.ends.gap, pair.ends.error)
+    one, other = pair.a.facts, pair.b.facts
     if met is None:
         reading.leave("budget", True, Reason("gap-no-common-budget"))
     else:
         _budget(reading, a, b, met, scale)
-    _schedule(reading, a, b, met, scale)
-    one, other = pair.a.facts, pair.b.facts
-    _rate(reading, one, other, sweeps)
-    _size(reading, a, b)
-    _others(reading, a, b)
-    _remainder(reading)
+    if met is not None and same_values(a, b, pair.of, met.axis):
+        reading.take("rest", reading.left, 0.0, "equal", Reason("gap-same-run"))
+    else:
+        _schedule(reading, a, b, met, scale)
+        _rate(reading, one, other, met, sweeps)
+        _size(reading, a, b)
+        _others(reading, a, b)
+        _remainder(reading)
     gap = Gap(
         pair.ends.gap, pair.ends.error, tuple(reading.parts),
         met.axis if met else None, met.at if met else 0.0, tuple(reading.notes),
@@ -112,7 +121,14 @@ def _schedule(
     if met is None:
         reading.leave("schedule", False, Reason("gap-schedule-nowhere"))
         return
+    told = a.side.facts.schedule, b.side.facts.schedule
     shares = left(a, met.axis, met.at_a), left(b, met.axis, met.at_b)
+    if None in shares and told[0] is not None and told[0] == told[1]:
+        budget = next((p for p in reading.parts if p.of == ("budget",)), None)
+        if budget is not None and budget.how == "equal":
+            said = Reason("gap-schedule-said", {"schedule": told[0]})
+            reading.take("schedule", 0.0, 0.0, "equal", said)
+            return
     for run, share in zip((a, b), shares, strict=True):
         if share is None:
             known = Reason("gap-schedule-not-known", {"run": run.side.name})
@@ -144,16 +160,26 @@ def _told_apart(a: Run, b: Run) -> bool:
     return one is not None and other is not None and one != other
 
 
-def _rate(reading: _Reading, a: Facts, b: Facts, sweeps: Sequence[Sweep]) -> None:
+def same_values(a: Run, b: Run, of: Of, axis: Axis) -> bool:
+    """Are both logs one run's, value for value, as far as they go together?"""
+    (x, y), (u, v) = a.points(of, axis), b.points(of, axis)
+    n = min(len(x), len(u))
+    return n >= WHOLE and np.array_equal(x[:n], u[:n]) and np.array_equal(y[:n], v[:n])
+
+
+def _rate(
+    reading: _Reading, a: Facts, b: Facts, met: Meeting | None, sweeps: Sequence[Sweep]
+) -> None:
     """Learning rate and batch: equal, measured by a sweep at one size, or left."""
     rates = near(a.rate, b.rate, RATES)
     batches = near(a.batch, b.batch, SAME)
     if batches is None:
         batches = near(a.tokens_per_update, b.tokens_per_update, 2 * SAME)
-    if rates is False and batches is True:
-        found = _swept(reading, a.rate or 0.0, b.rate or 0.0, sweeps)
-        if found is not None:
-            return
+    tried = sweeps if met is None else [s for s in sweeps if _beside(s, met)]
+    if rates is False and batches is True and _swept(reading, "rate", a, b, tried):
+        return
+    if rates is True and batches is False and _swept(reading, "batch", a, b, tried):
+        return
     if rates is True and batches is True:
         values = {"rate": a.rate or 0.0}
         reading.take("rate", 0.0, 0.0, "equal", Reason("gap-rate-equal", values))
@@ -165,23 +191,29 @@ def _rate(reading: _Reading, a: Facts, b: Facts, sweeps: Sequence[Sweep]) -> Non
         reading.leave("rate", False, Reason("gap-batch-not-known"))
 
 
-def _swept(reading: _Reading, one: float, other: float, sweeps: Sequence[Sweep]) -> Part | None:
-    """From the rate of the first run to that of the second, at the size a sweep was made at."""
+def _beside(sweep: Sweep, met: Meeting) -> bool:
+    """Was the sweep read at about the budget the pair is read at?"""
+    return sweep.axis == met.axis and abs(sweep.at - met.at) <= EQUAL * met.at
+
+
+def _swept(reading: _Reading, over: Swept, a: Facts, b: Facts, sweeps: Sequence[Sweep]) -> bool:
+    """From the first run's rate or batch to the second's, at the size a sweep was made at."""
+    one, other = float(getattr(a, over) or 0.0), float(getattr(b, over) or 0.0)
     names = {reading.pair.a.name, reading.pair.b.name}
     for sweep in sweeps:
         inside = all(sweep.tried[0].value <= r <= sweep.tried[-1].value for r in (one, other))
         tried = names & {t.name for t in sweep.tried}
-        if sweep.over != "rate" or not inside or len(tried) != 1:
+        if sweep.over != over or not inside or len(tried) != 1:
             continue
         curve: Parabola = parabola(sweep.tried)
         value, error = curve.between(one, other)
         values: Values = {
-            "rate_a": one, "rate_b": other, "n": len(sweep.tried), "run": tried.pop(),
+            "one": one, "other": other, "n": len(sweep.tried), "run": tried.pop(),
         }  # fmt: skip
         reading.take("rate", value, error, "measured", Reason("gap-rate-swept", values))
         reading.error = math.hypot(reading.error, error)
-        return reading.parts[-1]
-    return None
+        return True
+    return False
 
 
 def _pairs(a: Facts, b: Facts) -> str:

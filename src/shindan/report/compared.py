@@ -28,6 +28,7 @@ def board(comparison: Comparison, say: Words) -> Board:
     lacking = any(side.facts.of("updates") is None for side in sides) or any(
         side.facts.of("tokens") is None for side in sides
     )
+    lacking = lacking or any(pair.gap and pair.gap.mixed for pair in comparison.pairs)
     notes = (say("compared_hint"),) if lacking else ()
     wide = len(sides) > WIDEST
     return Board(say("section_compared"), tuple(letters), tuple(rows), notes, wide)
@@ -96,6 +97,11 @@ def _level(value: float, at: float, rate: float | None, met: Meeting, say: Words
     near = abs(at - met.at) <= 1e-9 * met.at
     told = f"{value:.5g}" if near else say("measured_at", value=f"{value:.5g}", at=amount(at))
     return say("rate_left", value=told, left=f"{rate:.0%}") if met.schedules_differ else told
+
+
+def give_or_take(value: str, error: float, say: Words) -> str:
+    """With the half of its 95 % interval, where an error is known."""
+    return say("give_or_take", value=value, error=f"{2 * error:.4f}") if error else value
 
 
 def amount(value: float | str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from shindan.core.evidence.pairs import DECAY, Comparison
 from shindan.core.evidence.sweeps import Ranking, Sweep
 from shindan.report.board import Board
-from shindan.report.compared import amount
+from shindan.report.compared import amount, give_or_take
 from shindan.report.words import Words
 
 
@@ -28,7 +28,7 @@ def _ranking(comparison: Comparison, ranking: Ranking, say: Words) -> Board:
         known = [getattr(facts, name) for name in ranking.varied]
         cells = (
             str(ranked.place),
-            say("give_or_take", value=f"{ranked.level:.4f}", error=f"{2 * ranked.error:.4f}"),
+            give_or_take(f"{ranked.level:.4f}", ranked.error, say),
             *(say("not_known") if v is None else amount(v) for v in known),
             *([_left(ranked.left, say)] if uneven else []),
         )
@@ -58,8 +58,7 @@ def _sweep(sweep: Sweep, say: Words) -> Board:
     rows = tuple(
         (
             amount(tried.value),
-            (say("give_or_take", value=f"{tried.level:.4f}", error=f"{2 * tried.error:.4f}"),
-             tried.name),
+            (give_or_take(f"{tried.level:.4f}", tried.error, say), tried.name),
         )
         for tried in sweep.tried
     )  # fmt: skip

@@ -6,6 +6,7 @@ from shindan.core.evidence.gap import CAUSES, Cause, Gap, Part
 from shindan.core.evidence.pairs import Comparison, Pair
 from shindan.core.reason import Reason
 from shindan.report.board import Board
+from shindan.report.compared import give_or_take
 from shindan.report.reasons import told
 from shindan.report.terms import worded
 from shindan.report.waterfall import Bar, Waterfall
@@ -87,10 +88,7 @@ def _mixed(gap: Gap, say: Words) -> str:
 
 
 def _value(value: float, error: float, say: Words) -> str:
-    """With the half of its 95 % interval, where an error is known."""
-    return say("give_or_take", value=f"{value:+.4f}", error=f"{2 * error:.4f}") if error else (
-        f"{value:+.4f}"
-    )  # fmt: skip
+    return give_or_take(f"{value:+.4f}", error, say)
 
 
 def _notes(pairs: list[Pair], say: Words) -> Iterator[str]:
@@ -114,7 +112,8 @@ def _notes(pairs: list[Pair], say: Words) -> Iterator[str]:
         yield say("share_assumed", names=comma.join(say(f"known_{n}") for n in assumed))
 
 
-_PLAIN = ("gap-budget-equal", "gap-schedule-equal", "gap-rate-equal", "gap-size-equal")
+_PLAIN = ("gap-budget-equal", "gap-schedule-equal", "gap-rate-equal", "gap-size-equal",
+    "gap-schedule-said")  # fmt: skip
 """Of several runs only what is not plain is told."""
 
 
