@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shindan.core.evidence.axes import AXES, Axis
+from shindan.core.evidence.gap import Gap
 from shindan.core.evidence.pairs import (
     Facts,
     Meeting,
@@ -50,7 +51,14 @@ def pair(a: Run, b: Run, sweeps: Sequence[Sweep] = ()) -> Pair:
         one, other, of, end, met, tuple(_differ(a.side.facts, b.side.facts)), per_byte is not None,
         rerun(a.side.facts, b.side.facts),
     )  # fmt: skip
-    return replace(made, gap=split(a, b, made, per_byte or (1.0, 1.0), sweeps))
+    gap = split(a, b, made, per_byte or (1.0, 1.0), sweeps)
+    return replace(made, gap=gap, rerun="" if _fair(gap) else made.rerun)
+
+
+def _fair(gap: Gap | None) -> bool:
+    """Does one thing differ already, at one budget?"""
+    budget = gap.part("budget") if gap else None
+    return gap is not None and gap.mixed is None and budget is not None and budget.how == "equal"
 
 
 def _alike(a: Side, b: Side, of: Of) -> tuple[Side, Side]:

@@ -256,8 +256,11 @@ def _remainder(reading: _Reading) -> None:
         reading.take("rest", reading.left, reading.error, "left", Reason("gap-rest"))
     elif len(causes) == 1 and reading.open[0][1] and causes[0] not in ("budget", "other"):
         reading.parts.append(Part(causes, reading.left, reading.error, "left"))
+        reading.notes.append((causes[0], Reason("gap-left")))
     else:
         reading.parts.append(Part(causes, reading.left, reading.error, "mixed"))
+        if ("rate", True) in reading.open:
+            reading.notes.append(("rate", Reason("gap-rate-sweep")))
 
 
 def _beside_laws(gap: Gap, pair: Pair, met: Meeting | None) -> Gap:

@@ -22,8 +22,14 @@ def board(comparison: Comparison, say: Words) -> Board:
     """Every way to read the losses, what was spent, what differs, and where the runs meet."""
     sides = comparison.sides
     rows = [*_quoted(sides, say), *_spent(sides, say), *_facts(sides, say)]
+    met: dict[str, tuple[str, ...]] = {}
     for other, pair in enumerate(comparison.pairs, 1):
-        rows += _met(pair, other, len(sides), say)
+        for name, cells in _met(pair, other, len(sides), say):
+            known = met.get(name, cells)
+            together = tuple(one or new for one, new in zip(known, cells, strict=True))
+            name = name if known[0] == cells[0] else f"{name} {chr(ord('A') + other)}"
+            met[name] = together if known[0] == cells[0] else cells
+    rows += met.items()
     letters = (f"{chr(ord('A') + i)}: {side.name}" for i, side in enumerate(sides))
     lacking = any(side.facts.of("updates") is None for side in sides) or any(
         side.facts.of("tokens") is None for side in sides

@@ -7,6 +7,7 @@ not. Budgets within a tenth of each other count as equal; a difference that stan
 budget accuses nobody.
 """
 
+import math
 from collections.abc import Iterator
 
 from shindan.core.check import Pairing, check
@@ -35,7 +36,7 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
     end = pair.ends.gap
     unequal = [m for m in pair.meetings if _unequal(pair, m)]
     turned = [m for m in unequal if m.clear and m.gap * end < 0]
-    mostly = [m for m in unequal if (end - m.gap) * end > MOST * end**2]
+    mostly = [m for m in unequal if math.copysign(1, end) * (end - m.gap) > MOST * abs(end)]
     chosen = next(iter((*turned, *mostly)), None)
     if chosen is None or abs(end) <= 2 * pair.ends.error:
         return
