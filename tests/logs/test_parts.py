@@ -259,3 +259,9 @@ def test_every_pair_of_worlds_adds_up() -> None:
         found = pair(a, b).gap
         assert found is not None
         assert sum(p.value for p in found.parts) == pytest.approx(found.total, abs=1e-12)
+
+
+def test_equal_updates_of_other_batches_are_other_tokens() -> None:
+    a, b = known(made("a"), tokens_per_update=2048.0), known(made("b"), tokens_per_update=32768.0)
+    notes = [note.key for cause, note in gap(a, b).notes if cause == "budget"]
+    assert notes == ["gap-budget-equal", "gap-budget-tokens"]

@@ -82,6 +82,7 @@ def split(
         reading.leave("budget", True, Reason("gap-no-common-budget"))
     else:
         _budget(reading, a, b, met, scale)
+        _other_tokens(reading, one, other, met)
     if met is not None and same_values(a, b, pair.of, met.axis):
         reading.take("rest", reading.left, 0.0, "equal", Reason("gap-same-run"))
     else:
@@ -112,6 +113,14 @@ def _budget(reading: _Reading, a: Run, b: Run, met: Meeting, scale: tuple[float,
     total = reading.left
     reading.take("budget", total - met.gap, error, "measured", Reason("gap-budget", values))
     reading.error = met.error
+
+
+def _other_tokens(reading: _Reading, a: Facts, b: Facts, met: Meeting) -> None:
+    """Equal updates of unequal batches are unequal tokens: these go with the batch."""
+    each = a.tokens_per_update, b.tokens_per_update
+    if met.axis == "updates" and near(each[0], each[1], EQUAL) is False:
+        values: Values = {"one": each[0] or 0.0, "other": each[1] or 0.0}
+        reading.notes.append(("budget", Reason("gap-budget-tokens", values)))
 
 
 def _schedule(

@@ -39,7 +39,7 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
     if not batch or not wide or not rate or not kept or wide < LARGER * batch:
         return
     ratio = wide / batch
-    if math.log(kept) - math.log(rate) >= 0.25 * math.log(ratio):
+    if kept / rate >= ratio**0.25:
         return
     worse = pair.ends is not None and (pair.ends.gap > 0) == (large is pair.a)
     yield Finding(

@@ -3,8 +3,9 @@
 Held against each other where both had spent the same: major where the order turns round at equal
 updates or tokens, minor where it does only at equal time or FLOPs, or where more than half of the
 difference goes with the budget; info where updates or tokens are equal and only time or FLOPs are
-not. Budgets within a tenth of each other count as equal; a difference that stands at every equal
-budget accuses nobody.
+not. An order that turns round where the better one had come down its schedule and the other had not
+is minor: the decay may be all there is to it. Budgets within a tenth of each other count as equal;
+a difference that stands at every equal budget accuses nobody.
 """
 
 import math
@@ -43,7 +44,8 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
     stands = tuple(m.axis for m in pair.meetings if m.gap * end > 0)
     meant = any(m.axis in LEARNING and m not in unequal for m in pair.meetings)
     severity: Severity = "info" if meant and chosen.axis not in LEARNING else "minor"
-    if chosen in turned and chosen.axis in LEARNING:
+    decayed = chosen in turned and _decayed(chosen)
+    if chosen in turned and chosen.axis in LEARNING and not decayed:
         severity = "major"
     left: dict[str, Measure] = (
         {"left_a": chosen.rate_a or 0.0, "left_b": chosen.rate_b or 0.0}
@@ -72,8 +74,19 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
             "rerun": pair.rerun or f"{chosen.axis}={_spent(pair.a, chosen.axis):.0f}",
         },
         severity=severity,
-        variant="" if chosen not in turned else "turned_here" if stands else "turned",
+        variant="decayed" if decayed else _variant(chosen in turned, stands),
     )
+
+
+def _variant(turned: bool, stands: tuple[Axis, ...]) -> str:
+    return "" if not turned else "turned_here" if stands else "turned"
+
+
+def _decayed(met: Meeting) -> bool:
+    """Is the better one the one that had come down its schedule, the other not?"""
+    if not met.schedules_differ or met.rate_a is None or met.rate_b is None:
+        return False
+    return (met.gap > 0) == (met.rate_b < met.rate_a)
 
 
 def _unequal(pair: Pair, meeting: Meeting) -> bool:
