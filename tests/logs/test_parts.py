@@ -11,7 +11,7 @@ from shindan.core.evidence.gap import Gap, Part
 from shindan.core.sizes import expected, fits
 from shindan.logs.decays import drop
 from shindan.logs.pairs import pair
-from shindan.logs.sides import Run
+from shindan.logs.sides import Of, Run
 from shindan.logs.sweeps import sweeps
 
 from .curves import Array
@@ -172,12 +172,13 @@ def test_a_sweep_at_another_budget_tells_nothing() -> None:
 
 def test_a_run_and_its_beginning() -> None:
     whole = made("whole", 4000, decay=0)
-    begun = {"training": whole.curves["training"][:200]}
+    begun: dict[Of, Array] = {"training": whole.curves["training"][:200]}
     at: dict[Axis, Array] = {"updates": whole.at["updates"][:200]}
     rates = whole.rates[:200] if whole.rates is not None else None
     found = gap(whole, replace(whole, curves=begun, at=at, rates=rates, ordered={}))
     assert how(found) == {"budget": "measured", "rest": "equal"}
-    assert found.part("rest") == Part(("rest",), pytest.approx(0.0), how="equal")
+    assert found.part("rest") == Part(("rest",), found.total - found.parts[0].value, how="equal")
+    assert found.parts[1].value == pytest.approx(0.0, abs=1e-12)
 
 
 def test_schedules_that_are_said() -> None:
