@@ -18,6 +18,7 @@ from shindan.logs.judged import Judged, judged
 from shindan.logs.pairs import overlay, pair
 from shindan.logs.reading import read
 from shindan.logs.roles import refuse_unknown
+from shindan.logs.runs import apart
 from shindan.logs.sides import run
 from shindan.logs.table import LogTable
 
@@ -36,13 +37,14 @@ class Compared:
 def compare(
     paths: Sequence[Path], said: Sequence[str] = (), asked: Mapping[str, str] | None = None
 ) -> Compared:
-    """Read every log and hold each against the first; ``asked`` are columns by role.
+    """Read every log and hold each run against the first; ``asked`` are columns by role.
 
     Raises ShindanError for fewer than two runs, for a path that is no log, a log without a loss,
     a column that there is not, and facts that cannot be taken (see ``logs/facts.py``).
     """
-    tables = [table for path in paths for table in read(path)]
-    refuse_unknown(tables, asked or {})
+    found = [table for path in paths for table in read(path)]
+    refuse_unknown(found, asked or {})
+    tables = [run for table in found for run in apart(table, asked)]
     if not 2 <= len(tables) <= LETTERS:
         raise ShindanError("not-two-runs", n=len(tables), most=LETTERS)
     names = _names(tables)

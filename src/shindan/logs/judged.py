@@ -245,6 +245,7 @@ def _subject(
             "missing": progress.missing,
             "returns": len(progress.returns),
             "restarts": progress.restarts,
+            "passes": progress.passes,
         }
         facts |= {name: value for name, value in odd.items() if value}
     facts["roles"] = tuple(f"{r.name} = {r.column}" for r in columns.roles)
