@@ -42,9 +42,9 @@ def compare(
     Raises ShindanError for fewer than two runs, for a path that is no log, a log without a loss,
     a column that there is not, and facts that cannot be taken (see ``logs/facts.py``).
     """
-    found = [table for path in paths for table in read(path)]
-    refuse_unknown(found, asked or {})
-    tables = [run for table in found for run in apart(table, asked)]
+    read_tables = [table for path in paths for table in read(path)]
+    refuse_unknown(read_tables, asked or {})
+    tables = [run for table in read_tables for run in apart(table, asked)]
     if not 2 <= len(tables) <= LETTERS:
         raise ShindanError("not-two-runs", n=len(tables), most=LETTERS)
     names = _names(tables)

@@ -56,7 +56,9 @@ def _runs(
         if len(found) > 1:
             facts |= _which(run, len(found), short)
         name = run.name if len(told) > 1 else subject.name
-        yield replace(document, subjects=(replace(subject, name=name, facts=facts),)), held
+        notes = subject.notes if run is told[0][0] else ()  # of the file, not of the run
+        subject = replace(subject, name=name, facts=facts, notes=notes)
+        yield replace(document, subjects=(subject,)), held
 
 
 def _which(run: Run, of: int, short: Sequence[Run]) -> Mapping[str, Measure]:

@@ -11,7 +11,7 @@ from shindan.core.evidence.curve import FixedBatch, FixedPoint, Prediction
 from shindan.core.evidence.pairs import Comparison
 from shindan.core.text import Language
 from shindan.report import prose
-from shindan.report.about import about, names
+from shindan.report.about import about, files, names
 from shindan.report.compared import SideBySide, table
 from shindan.report.figures import Figure, figures
 from shindan.report.numbers import number
@@ -32,6 +32,7 @@ class Part:
     heading: str
     intro: Markup
     headline: str
+    files: tuple[str, ...]
     not_run: str
     outline: Outline
     figures: tuple[Figure, ...]
@@ -69,6 +70,10 @@ def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: 
         heading=heading,
         intro=prose.to_html(intro, heading=level),
         headline=headline(report, say),
+        files=tuple(
+            " ".join(told)
+            for told in files(report.subjects, (e.finding for e in report.entries), say).values()
+        ),
         not_run=not_run(report, say),
         outline=report,
         figures=figures(view, say),

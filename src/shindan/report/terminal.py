@@ -82,8 +82,11 @@ def _report(
         yield ""
     if logs:
         yield _heading(say("section_logs"))
-    for log in logs:
-        yield _log(log, say, width)
+    held = about.files(report.subjects, (e.finding for e in report.entries), say)
+    for index, log in enumerate(logs):
+        if index in held:
+            yield wrap(Text(" ".join(held[index]) + "\n"), width)
+        yield _log(log, say, width, logs[index - 1] if index else None)
     if comparison is not None:
         yield from _side_by_side(comparison, say, width)
     number = 0
@@ -115,13 +118,13 @@ def _side_by_side(comparison: Comparison, say: Words, width: int) -> Iterable[Re
     yield ""
 
 
-def _log(log: Subject, say: Words, width: int) -> RenderableType:
+def _log(log: Subject, say: Words, width: int, before: Subject | None) -> RenderableType:
     """What one log is, and its verdict."""
     title = Text(log.name, style="bold")
     verdict = log.facts.get("verdict")
     if verdict is not None:
         title.append(f"  {say(f'verdict_{verdict}')}", style=STYLES[str(verdict)])
-    told = [wrap(Text(line, style="dim"), width) for line in about.lines(log, say)]
+    told = [wrap(Text(line, style="dim"), width) for line in about.lines(log, say, before)]
     return Group(wrap(title, width), *told, "")
 
 

@@ -1,0 +1,171 @@
+"""Where the count of a log begins anew: whether another run begins there, or the one goes on."""
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from shindan.logs.anew import FIRST, Rows
+from shindan.logs.judged import loss_of
+from shindan.logs.noise import correlation
+from shindan.logs.roles import Roles, counters
+from shindan.logs.table import LogTable, Numbers
+from shindan.logs.trends import LASTING, LONGEST, noise
+
+SIDE = 20
+"""Rows on each side of a beginning whose mean is a level."""
+ODDS = 20
+"""To one, for each beginning of a log: so many levels decide wrongly by chance once in 20 logs."""
+SAME = 0.01
+"""Of the peak: two rates that are one; a log shows two figures at least."""
+MOVE = 2.0
+"""Times the largest move of a schedule from row to row; it jumps farther where it begins anew."""
+NEARLY = 0.9
+"""Share of a run's losses beside which a column stands that its losses are written with."""
+
+Sign = Literal["anew", "on", ""]
+
+
+class Signs:
+    """What tells, where the count begins anew, a run of its own from the one that goes on.
+
+    Another counter goes on: the run does. Another schedule, or other columns beside the loss:
+    its own. A loss back at the level at which the run before began, rather than at the one to
+    which it had come: its own. Where none of these tells, steps may be of an epoch, and the run
+    goes on; an epoch belongs to nothing larger, and another run began.
+    """
+
+    def __init__(
+        self, table: LogTable, roles: Roles, unit: str, x: Numbers, index: Rows, candidates: int
+    ) -> None:
+        self.table, self.index, self.at, self.unit = table, index, x[index], unit
+        self.edges = np.concatenate([[0], np.flatnonzero(np.diff(self.at) < 0) + 1, [len(index)]])
+        self.others = [
+            np.fmax.accumulate(table.columns[c][index]) for c in _others(table, roles, unit)
+        ]
+        self.counts = [
+            np.add.reduceat(there[index], self.edges[:-1], dtype=np.int64)
+            for there in table.present.values()
+        ]
+        losses = loss_of(table, roles, "loss" if "loss" in roles.columns else "validation")
+        y = losses[index] if losses is not None else np.full(len(index), np.nan)
+        good = np.isfinite(y)
+        self.good = good
+        self.y = np.log(y, where=good, out=y.copy()) if (y[good] > 0).all() else y
+        sample = self.y[good][:LONGEST]
+        self.spread = _spread(noise(sample) if len(sample) > 1 else 0.0, correlation(sample))
+        self.odds = math.log(ODDS * max(1, candidates))
+        self.rate = table.columns.get(roles.columns.get("lr") or roles.columns.get("used_lr", ""))
+
+    def own(self, first: int, at: int) -> bool:
+        """Whether a run begins at ``at``, where the one before began at ``first``."""
+        if any(seen[at] > seen[at - 1] for seen in self.others):
+            return False
+        edge = int(np.searchsorted(self.edges, at))
+        begin, end = max(first, int(self.edges[edge - 1])), int(self.edges[edge + 1])
+        columns = self._columns(edge)
+        loss = self._loss(first, begin, at, end)
+        later = float(self.at[at] - self.at[first])
+        opening = np.diff(self.at[first : self._end(first)])
+        if columns or 0 < later <= FIRST * float(np.median(opening) if len(opening) else 0):
+            return columns or loss > self.odds  # a run can be resumed after its very first row
+        rate = self._rate(first, begin, at, end)
+        if rate:
+            return rate == "anew"
+        if self.unit == "epoch" and later <= 0:
+            return not loss < -self.odds
+        return loss > self.odds
+
+    def _loss(self, first: int, begin: int, at: int, end: int) -> float:
+        """Log of the odds that the losses from ``at`` on are at the level of those from ``first``
+        on at the same counts, not of those before ``at``: by the likelihood of both differences,
+        of as many losses as tell the two levels apart best. NaN where nothing tells.
+        """
+        if self.good[at] and not self.good[max(begin, at - LASTING) : at].any():
+            return math.inf  # weights that are not finite stay so
+        most = max(1, min((at - begin) // 2, end - at, SIDE))
+        levels = [(*self._levels(first, at, k), *self.spread[k - 1]) for k in range(1, most + 1)]
+        start, last, now, far, near = max(levels, key=lambda t: abs(t[0] - t[1]) / (t[3] or 1.0))
+        if not far * near:
+            return math.inf * (abs(now - last) - abs(now - start))
+        on, own = (now - last) / near, (now - start) / far
+        return (on * on - own * own) / 2 + math.log(near / far)
+
+    def _levels(self, first: int, at: int, k: int) -> tuple[float, float, float]:
+        """Means of ``k`` losses: from ``first`` on, before ``at``, and from there on."""
+        parts = (self._opening(self.y, first, at, k), self.y[at - k : at], self.y[at : at + k])
+        start, last, now = (
+            float(part[good].mean()) if (good := np.isfinite(part)).any() else math.nan
+            for part in parts
+        )
+        return start, last, now
+
+    def _rate(self, first: int, begin: int, at: int, end: int) -> Sign:
+        """Whether the rate from ``at`` on is the schedule's from ``first`` on, or a leap above the
+        last; or follows from the last.
+        """
+        if self.rate is None:
+            return ""
+        rates = self.rate[self.index]
+        before, new = (
+            p[np.isfinite(p)] for p in (rates[begin:at], rates[at : min(end, at + SIDE)])
+        )
+        old = self._opening(rates, first, at, len(new))
+        if not len(before) or not len(old):
+            return ""
+        near = SAME * float(max(before.max(), old.max(), new.max()))
+        moved = bool((np.abs(old - before[-1]) > near).any())
+        if moved and bool((np.abs(new[: len(old)] - old) <= near).all()):
+            return "anew"
+        leap = float(new[0] - before[-1])
+        move = MOVE * float(np.abs(np.diff(before)).max(initial=0.0))
+        if leap > move + near:
+            return "anew"
+        return "on" if moved and abs(leap) <= move else ""
+
+    def _opening(self, values: Numbers, first: int, at: int, k: int) -> Numbers:
+        """The values from ``first`` on, as far as they go, at the counts of the ``k`` rows from
+        ``at`` on.
+        """
+        good = first + np.flatnonzero(np.isfinite(values[first : self._end(first)]))
+        if not len(good):
+            return np.empty(0)
+        counts = self.at[at : at + k]
+        counts = counts[: max(1, int((counts <= self.at[good[-1]]).sum()))]
+        return np.asarray(np.interp(counts, self.at[good], values[good]))
+
+    def _end(self, first: int) -> int:
+        """The first fall after a place."""
+        return int(self.edges[np.searchsorted(self.edges, first, "right")])
+
+    def _columns(self, edge: int) -> bool:
+        """Whether a column stands beside the losses of one stretch and beside none of the other's.
+
+        The stretches are those before and after the fall ``edge``.
+        """
+        rows = np.diff(self.edges)[[edge - 1, edge]]
+        return any(
+            min(count[edge - 1] / rows[0], count[edge] / rows[1]) == 0
+            and max(count[edge - 1] / rows[0], count[edge] / rows[1]) >= NEARLY
+            for count in self.counts
+        )
+
+
+def _spread(sd: float, rho: float) -> list[tuple[float, float]]:
+    """The sd of the difference of two means of 1, 2 ... SIDE values of AR(1) noise: far apart, and
+    one right after the other. ``sd`` is the noise from differences of neighbours.
+    """
+    of_one = sd**2 / (1 - rho)
+    found = []
+    for k in range(1, SIDE + 1):
+        lags = np.arange(1, k)
+        mean = of_one * float(k + 2 * ((k - lags) * rho**lags).sum()) / k**2
+        both = of_one * rho * ((1 - rho**k) / (1 - rho)) ** 2 / k**2
+        found.append((math.sqrt(2 * mean), math.sqrt(2 * (mean - both))))
+    return found
+
+
+def _others(table: LogTable, roles: Roles, unit: str) -> list[str]:
+    """The counters beside the one that the rows are counted by."""
+    found = {*counters(table), *(roles.columns.get(r, "") for r in ("update", "epoch", "tokens"))}
+    return sorted(found - {"", roles.columns[unit]})
