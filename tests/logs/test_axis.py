@@ -29,13 +29,6 @@ def test_a_resumed_run_counts_once() -> None:
     assert found.resumed == (60,)
 
 
-def test_of_two_runs_in_one_log_the_longer_is_judged() -> None:
-    step = [*range(30), *range(80)]
-    found = way(step=[*map(float, step)], loss=falling(110))
-    assert found.progress.rows == 80
-    assert found.kept.tolist() == [False] * 30 + [True] * 80
-
-
 def test_doubled_and_missing_rows_are_counted() -> None:
     step = [s for s in range(0, 1000, 10) if s not in (300, 310, 700)]
     step.insert(5, step[5])

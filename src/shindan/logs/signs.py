@@ -7,10 +7,10 @@ import numpy as np
 
 from shindan.logs.anew import FIRST, Rows
 from shindan.logs.judged import loss_of
-from shindan.logs.noise import correlation
+from shindan.logs.noise import correlation, off_line
 from shindan.logs.roles import Roles, counters
 from shindan.logs.table import LogTable, Numbers
-from shindan.logs.trends import LASTING, LONGEST, noise
+from shindan.logs.trends import LASTING, LONGEST
 
 SIDE = 20
 """Rows on each side of a beginning whose mean is a level."""
@@ -53,7 +53,7 @@ class Signs:
         self.good = good
         self.y = np.log(y, where=good, out=y.copy()) if (y[good] > 0).all() else y
         sample = self.y[good][:LONGEST]
-        self.spread = _spread(noise(sample) if len(sample) > 1 else 0.0, correlation(sample))
+        self.spread = _spread(sample)
         self.odds = math.log(ODDS * max(1, candidates))
         self.rate = table.columns.get(roles.columns.get("lr") or roles.columns.get("used_lr", ""))
 
@@ -63,40 +63,47 @@ class Signs:
             return False
         edge = int(np.searchsorted(self.edges, at))
         begin, end = max(first, int(self.edges[edge - 1])), int(self.edges[edge + 1])
-        columns = self._columns(edge)
-        loss = self._loss(first, begin, at, end)
+        if self._columns(edge):
+            return True
         later = float(self.at[at] - self.at[first])
         opening = np.diff(self.at[first : self._end(first)])
-        if columns or 0 < later <= FIRST * float(np.median(opening) if len(opening) else 0):
-            return columns or loss > self.odds  # a run can be resumed after its very first row
+        if 0 < later <= FIRST * float(np.median(opening) if len(opening) else 0):
+            # a run can be resumed after its very first row: to what it then was
+            return self._loss(first, at, at - begin, end, back=True) > self.odds
         rate = self._rate(first, begin, at, end)
         if rate:
             return rate == "anew"
+        loss = self._loss(first, at, at - begin, end)
         if self.unit == "epoch" and later <= 0:
             return not loss < -self.odds
         return loss > self.odds
 
-    def _loss(self, first: int, begin: int, at: int, end: int) -> float:
-        """Log of the odds that the losses from ``at`` on are at the level of those from ``first``
-        on at the same counts, not of those before ``at``: by the likelihood of both differences,
-        of as many losses as tell the two levels apart best. NaN where nothing tells.
+    def _loss(self, first: int, at: int, before: int, end: int, back: bool = False) -> float:
+        """Log of the odds that the losses from ``at`` on begin where those from ``first`` on did,
+        not where the ``before`` last ones ended: by the likelihood of both differences, of as many
+        losses as tell the two levels apart best. NaN where nothing tells.
+
+        ``back``: not where those from ``first`` on were at the same counts.
         """
-        if self.good[at] and not self.good[max(begin, at - LASTING) : at].any():
+        if self.good[at] and not self.good[at - min(before, LASTING) : at].any():
             return math.inf  # weights that are not finite stay so
-        most = max(1, min((at - begin) // 2, end - at, SIDE))
-        levels = [(*self._levels(first, at, k), *self.spread[k - 1]) for k in range(1, most + 1)]
+        most = max(1, min(before // 2, end - at, SIDE))
+        levels = [
+            (*self._levels(first, at, k, back), *self.spread[k - 1]) for k in range(1, most + 1)
+        ]
         start, last, now, far, near = max(levels, key=lambda t: abs(t[0] - t[1]) / (t[3] or 1.0))
         if not far * near:
             return math.inf * (abs(now - last) - abs(now - start))
         on, own = (now - last) / near, (now - start) / far
         return (on * on - own * own) / 2 + math.log(near / far)
 
-    def _levels(self, first: int, at: int, k: int) -> tuple[float, float, float]:
-        """Means of ``k`` losses: from ``first`` on, before ``at``, and from there on."""
-        parts = (self._opening(self.y, first, at, k), self.y[at - k : at], self.y[at : at + k])
+    def _levels(self, first: int, at: int, k: int, back: bool) -> tuple[float, float, float]:
+        """Means of ``k`` losses: of a run's beginning, of one that goes on, and from ``at`` on."""
+        same = self._opening(self.y, first, at, k)
+        parts = (self.y[first : first + k], same) if back else (same, self.y[at - k : at])
         start, last, now = (
             float(part[good].mean()) if (good := np.isfinite(part)).any() else math.nan
-            for part in parts
+            for part in (*parts, self.y[at : at + k])
         )
         return start, last, now
 
@@ -151,11 +158,18 @@ class Signs:
         )
 
 
-def _spread(sd: float, rho: float) -> list[tuple[float, float]]:
-    """The sd of the difference of two means of 1, 2 ... SIDE values of AR(1) noise: far apart, and
-    one right after the other. ``sd`` is the noise from differences of neighbours.
+def _spread(y: Numbers) -> list[tuple[float, float]]:
+    """The sd of the difference of two means of 1, 2 ... SIDE losses: far apart, and one right after
+    the other, in AR(1) noise like that of ``y`` (n,) off the line through its neighbours, which has
+    the variance sd^2 (1 - rho) (3 - rho) / 2 (see :func:`correlation`).
     """
-    of_one = sd**2 / (1 - rho)
+    rho = correlation(y)
+    off = (
+        1.5 * off_line(np.arange(len(y), dtype=np.float64), y, np.ones(len(y)))
+        if len(y) > 2
+        else 0.0
+    )
+    of_one = 2 * off / ((1 - rho) * (3 - rho))
     found = []
     for k in range(1, SIDE + 1):
         lags = np.arange(1, k)
