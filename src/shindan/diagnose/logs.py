@@ -15,7 +15,6 @@ from shindan.logs.judged import Judged, judged
 from shindan.logs.reading import read
 from shindan.logs.roles import refuse_unknown
 from shindan.logs.runs import Run, long_enough, runs
-from shindan.logs.table import LogTable
 
 Held = Mapping[type[Evidence], Evidence]
 
@@ -46,7 +45,7 @@ def _runs(
     """The document of each run of one log that is worth one; each says which run it is of how
     many, and which ones are left out as too short.
     """
-    made = [(run, *_judged(run.table, asked, wanted)) for run in found]
+    made = [(run, *_judged(run, asked, wanted)) for run in found]
     enough = long_enough(found)
     told = [one for one in made if one[0] in enough or _grave(one[1])]
     short = [run for run in found if all(run is not one[0] for one in told)]
@@ -74,8 +73,8 @@ def _grave(document: Document) -> bool:
     return any(f.severity in SEVERITIES[:2] for f in document.findings)
 
 
-def _judged(table: LogTable, asked: Mapping[str, str], wanted: Wanted) -> tuple[Document, Held]:
-    log = judged(table, asked)
+def _judged(run: Run, asked: Mapping[str, str], wanted: Wanted) -> tuple[Document, Held]:
+    log = judged(run.table, asked, run.roles)
     went = course(log, wanted)
     held = {**log.evidence, **went.evidence}
     document = diagnose(held, _missing(log), (), log.subject)

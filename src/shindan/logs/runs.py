@@ -26,13 +26,15 @@ MOST = 1000
 class Run:
     """One run of a log: its rows, its ``number`` (from 1) in the log, its first line there.
 
-    ``losses`` are its finite losses, or those of its evaluations where they are more.
+    ``losses`` are its finite losses, or those of its evaluations where they are more; ``roles``
+    those of its columns, where they are the whole log's.
     """
 
     table: LogTable
     number: int
     losses: int
     line: int | None = None
+    roles: Roles | None = None
 
     @property
     def short(self) -> bool:
@@ -54,9 +56,9 @@ def runs(table: LogTable, asked: Mapping[str, str] | None = None) -> tuple[Run, 
     """
     roles = infer(table, asked)
     column = roles.columns.get("loss") or roles.columns.get("validation")
-    cuts = [] if column is None else _cuts(table, roles, column)
+    cuts = [] if column is None or not _falls(table, roles) else _cuts(table, roles, column)
     if not cuts:
-        return (Run(table, 1, _losses(table, roles)),)
+        return (Run(table, 1, _losses(table, roles), roles=roles),)
     edges = [0, *cuts, len(table)]
     made = [_part(table, a, b) for a, b in pairwise(edges)]
     return tuple(
@@ -87,6 +89,12 @@ def apart(table: LogTable, asked: Mapping[str, str] | None = None) -> tuple[LogT
         return (found[0].table,)
     first, *others = (replace(r.table, name=r.name) for r in found)
     return (first, *(replace(other, lost=()) for other in others))
+
+
+def _falls(table: LogTable, roles: Roles) -> bool:
+    """Whether any counter ever falls."""
+    values = (roles.get(table, role) for role in ("step", "update", "epoch", "tokens"))
+    return any(bool((np.diff(v[np.isfinite(v)]) < 0).any()) for v in values if v is not None)
 
 
 def _cuts(table: LogTable, roles: Roles, column: str) -> list[int]:

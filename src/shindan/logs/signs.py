@@ -38,7 +38,7 @@ class Signs:
     def __init__(
         self, table: LogTable, roles: Roles, unit: str, x: Numbers, index: Rows, candidates: int
     ) -> None:
-        self.table, self.index, self.at, self.unit = table, index, x[index], unit
+        self.at, self.unit = x[index], unit
         self.edges = np.concatenate([[0], np.flatnonzero(np.diff(self.at) < 0) + 1, [len(index)]])
         self.others = [
             np.fmax.accumulate(table.columns[c][index]) for c in _others(table, roles, unit)
@@ -53,9 +53,10 @@ class Signs:
         self.good = good
         self.y = np.log(y, where=good, out=y.copy()) if (y[good] > 0).all() else y
         sample = self.y[good][:LONGEST]
-        self.spread = _spread(sample)
+        self.far, self.near = _spread(sample)
         self.odds = math.log(ODDS * max(1, candidates))
-        self.rate = table.columns.get(roles.columns.get("lr") or roles.columns.get("used_lr", ""))
+        rate = roles.columns.get("lr") or roles.columns.get("used_lr")
+        self.rate = None if rate is None else table.columns[rate][index]
 
     def own(self, first: int, at: int) -> bool:
         """Whether a run begins at ``at``, where the one before began at ``first``."""
@@ -88,32 +89,29 @@ class Signs:
         if self.good[at] and not self.good[at - min(before, LASTING) : at].any():
             return math.inf  # weights that are not finite stay so
         most = max(1, min(before // 2, end - at, SIDE))
-        levels = [
-            (*self._levels(first, at, k, back), *self.spread[k - 1]) for k in range(1, most + 1)
-        ]
-        start, last, now, far, near = max(levels, key=lambda t: abs(t[0] - t[1]) / (t[3] or 1.0))
-        if not far * near:
-            return math.inf * (abs(now - last) - abs(now - start))
-        on, own = (now - last) / near, (now - start) / far
-        return (on * on - own * own) / 2 + math.log(near / far)
-
-    def _levels(self, first: int, at: int, k: int, back: bool) -> tuple[float, float, float]:
-        """Means of ``k`` losses: of a run's beginning, of one that goes on, and from ``at`` on."""
-        same = self._opening(self.y, first, at, k)
-        parts = (self.y[first : first + k], same) if back else (same, self.y[at - k : at])
-        start, last, now = (
-            float(part[good].mean()) if (good := np.isfinite(part)).any() else math.nan
-            for part in (*parts, self.y[at : at + k])
-        )
-        return start, last, now
+        same = self._opening(self.y, first, at, most)
+        if not len(same):
+            return math.nan
+        parts = (self.y[first : first + most], same)
+        if not back:
+            parts = (same, self.y[at - most : at][::-1])
+        size = min(map(len, parts))
+        start, last, now = (_means(part[:size]) for part in (*parts, self.y[at : at + size]))
+        far, near = self.far[:size], self.near[:size]
+        k = int(np.argmax(np.nan_to_num(np.abs(start - last) / np.where(near > 0, near, 1.0))))
+        on, own = (now - last)[k], (now - start)[k]
+        if not far[k] * near[k]:
+            return math.inf * float(abs(on) - abs(own))
+        odds = ((on / near[k]) ** 2 - (own / far[k]) ** 2) / 2 + np.log(near[k] / far[k])
+        return float(odds)
 
     def _rate(self, first: int, begin: int, at: int, end: int) -> Sign:
         """Whether the rate from ``at`` on is the schedule's from ``first`` on, or a leap above the
         last; or follows from the last.
         """
-        if self.rate is None:
+        rates = self.rate
+        if rates is None:
             return ""
-        rates = self.rate[self.index]
         before, new = (
             p[np.isfinite(p)] for p in (rates[begin:at], rates[at : min(end, at + SIDE)])
         )
@@ -134,10 +132,12 @@ class Signs:
         """The values from ``first`` on, as far as they go, at the counts of the ``k`` rows from
         ``at`` on.
         """
-        good = first + np.flatnonzero(np.isfinite(values[first : self._end(first)]))
+        counts = self.at[at : at + k]
+        opening = self.at[first : self._end(first)]
+        size = int(np.searchsorted(opening, counts[-1], "right")) + 1
+        good = first + np.flatnonzero(np.isfinite(values[first : first + min(size, len(opening))]))
         if not len(good):
             return np.empty(0)
-        counts = self.at[at : at + k]
         counts = counts[: max(1, int((counts <= self.at[good[-1]]).sum()))]
         return np.asarray(np.interp(counts, self.at[good], values[good]))
 
@@ -158,7 +158,15 @@ class Signs:
         )
 
 
-def _spread(y: Numbers) -> list[tuple[float, float]]:
+def _means(values: Numbers) -> Numbers:
+    """The means of the first one, two ... of the finite values."""
+    good = np.isfinite(values)
+    count = np.cumsum(good)
+    total = np.cumsum(np.where(good, values, 0.0))
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+
+def _spread(y: Numbers) -> tuple[Numbers, Numbers]:
     """The sd of the difference of two means of 1, 2 ... SIDE losses: far apart, and one right after
     the other, in AR(1) noise like that of ``y`` (n,) off the line through its neighbours, which has
     the variance sd^2 (1 - rho) (3 - rho) / 2 (see :func:`correlation`).
@@ -170,13 +178,12 @@ def _spread(y: Numbers) -> list[tuple[float, float]]:
         else 0.0
     )
     of_one = 2 * off / ((1 - rho) * (3 - rho))
-    found = []
-    for k in range(1, SIDE + 1):
-        lags = np.arange(1, k)
-        mean = of_one * float(k + 2 * ((k - lags) * rho**lags).sum()) / k**2
-        both = of_one * rho * ((1 - rho**k) / (1 - rho)) ** 2 / k**2
-        found.append((math.sqrt(2 * mean), math.sqrt(2 * (mean - both))))
-    return found
+    k = np.arange(1.0, SIDE + 1)
+    # (1 - rho) sums of rho^|i - j| over the k^2 pairs of one mean, and over those of both
+    within = (k * (1 + rho) - 2 * rho * (1 - rho**k) / (1 - rho)) / k**2
+    across = rho * (1 - rho**k) ** 2 / (1 - rho) / k**2
+    mean, both = of_one * within / (1 - rho), of_one * across / (1 - rho)
+    return np.sqrt(2 * mean), np.sqrt(2 * np.maximum(mean - both, 0.0))
 
 
 def _others(table: LogTable, roles: Roles, unit: str) -> list[str]:
