@@ -19,7 +19,7 @@ ODDS = 20
 SAME = 0.01
 """Of the peak: two rates that are one; a log shows two figures at least."""
 MOVE = 2.0
-"""Times the largest move of a schedule from row to row; it jumps farther where it begins anew."""
+"""Times the largest move of a rising rate from row to row: one that begins anew leaps farther."""
 NEARLY = 0.9
 """Share of a run's losses beside which a column stands that its losses are written with."""
 
@@ -106,27 +106,25 @@ class Signs:
         return float(odds)
 
     def _rate(self, first: int, begin: int, at: int, end: int) -> Sign:
-        """Whether the rate from ``at`` on is the schedule's from ``first`` on, or a leap above the
-        last; or follows from the last.
+        """Whether the rate from ``at`` on is the one from ``first`` on, or rises where it did not
+        rise: a schedule begins anew. Or whether it goes on as it went.
         """
-        rates = self.rate
-        if rates is None:
+        if self.rate is None:
             return ""
-        before, new = (
-            p[np.isfinite(p)] for p in (rates[begin:at], rates[at : min(end, at + SIDE)])
-        )
-        old = self._opening(rates, first, at, len(new))
-        if not len(before) or not len(old):
+        before, new = self.rate[begin:at], self.rate[at : min(end, at + SIDE)]
+        before, new = before[np.isfinite(before)], new[np.isfinite(new)]
+        old = self._opening(self.rate, first, at, len(new))
+        if len(before) < 2 or not len(old):
             return ""
         near = SAME * float(max(before.max(), old.max(), new.max()))
         moved = bool((np.abs(old - before[-1]) > near).any())
         if moved and bool((np.abs(new[: len(old)] - old) <= near).all()):
             return "anew"
-        leap = float(new[0] - before[-1])
-        move = MOVE * float(np.abs(np.diff(before)).max(initial=0.0))
-        if leap > move + near:
+        last, leap = float(before[-1] - before[-2]), float(new[0] - before[-1])
+        move = MOVE * float(np.abs(np.diff(before)).max())
+        if leap > (near + move if last > 0 else near):
             return "anew"
-        return "on" if moved and abs(leap) <= move else ""
+        return "on" if moved and abs(leap) <= move and leap * last >= 0 else ""
 
     def _opening(self, values: Numbers, first: int, at: int, k: int) -> Numbers:
         """The values from ``first`` on, as far as they go, at the counts of the ``k`` rows from

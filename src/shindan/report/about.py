@@ -1,8 +1,9 @@
 """What a subject is, in words: a run's facts, or what a log holds and what it was taken for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from shindan.core.finding import SEVERITIES, Diagnosed, Measure, Subject
+from shindan.core.document import Document
+from shindan.core.finding import SEVERITIES, Measure, Subject
 from shindan.report.numbers import measure
 from shindan.report.reasons import told
 from shindan.report.terms import rows
@@ -32,21 +33,19 @@ def about(subject: Subject, say: Words) -> tuple[tuple[str, str], ...]:
     return (*known, *went, *lost)
 
 
-def files(
-    subjects: Sequence[Subject], findings: Iterable[Diagnosed], say: Words
-) -> Mapping[int, tuple[str, ...]]:
+def files(document: Document, say: Words) -> Mapping[int, tuple[str, ...]]:
     """What is said of a file that holds several runs, by the index of its first subject."""
     held: dict[str | None, list[int]] = {}
-    for index, subject in enumerate(subjects):
+    for index, subject in enumerate(document.subjects):
         if "runs" in subject.facts:
             held.setdefault(subject.record, []).append(index)
     worst: dict[int, int] = {}
-    for f in findings:
+    for f in document.findings:
         grade = SEVERITIES.index(f.severity)
         worst[f.subject] = min(worst.get(f.subject, grade), grade)
     return {
         indices[0]: tuple(
-            _file([(subjects[i], worst.get(i, len(SEVERITIES))) for i in indices], say)
+            _file([(document.subjects[i], worst.get(i, len(SEVERITIES))) for i in indices], say)
         )
         for indices in held.values()
     }
@@ -59,11 +58,7 @@ def _file(runs: Sequence[tuple[Subject, int]], say: Words) -> Iterator[str]:
         name = runs[0][0].name.rpartition(" #")[0]
         yield say("log_runs", name=name, n=first["runs"])
         found = [
-            say(
-                "log_run_found",
-                run=subject.facts["run"],
-                severity=say(f"severity_{SEVERITIES[at]}"),
-            )
+            f"#{subject.facts['run']} ({say(f'severity_{SEVERITIES[at]}')})"
             for subject, at in runs
             if at < SEVERITIES.index("info")
         ]

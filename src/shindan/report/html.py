@@ -70,10 +70,7 @@ def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: 
         heading=heading,
         intro=prose.to_html(intro, heading=level),
         headline=headline(report, say),
-        files=tuple(
-            " ".join(told)
-            for told in files(report.subjects, (e.finding for e in report.entries), say).values()
-        ),
+        files=tuple(" ".join(told) for told in files(view.document, say).values()),
         not_run=not_run(report, say),
         outline=report,
         figures=figures(view, say),

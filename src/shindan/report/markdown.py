@@ -22,7 +22,7 @@ def render(view: View, language: Language) -> str:
     logs = [subject for subject in report.subjects if subject.kind == "log"]
     if logs:
         parts.append(f"## {say('section_logs')}")
-        held = files(report.subjects, (e.finding for e in report.entries), say)
+        held = files(view.document, say)
         before = (None, *logs)
         told = (
             (*held.get(i, ()), "" if i in held else None, _log(log, say, before[i]))

@@ -1,6 +1,6 @@
 """The report on a terminal: verdict first, then causes, risks, symptoms, and what to change."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -37,7 +37,7 @@ def render(view: View, language: Language, console: Console) -> None:
     report = outline(view, language)
     width = min(console.width, WIDEST)
     comparison = view.get(Comparison)
-    parts = list(_report(report, say, width, comparison))
+    parts = list(_report(report, say, width, comparison, about.files(view.document, say)))
     console.print(Group(*parts), width=width, highlight=False)
 
 
@@ -71,7 +71,11 @@ def not_run(report: Outline, say: Words) -> str:
 
 
 def _report(
-    report: Outline, say: Words, width: int, comparison: Comparison | None
+    report: Outline,
+    say: Words,
+    width: int,
+    comparison: Comparison | None,
+    files: Mapping[int, tuple[str, ...]],
 ) -> Iterable[RenderableType]:
     named = about.names(report.subjects)
     title = Text(f"Shindan · {named}\n" if named else "Shindan\n", style="dim")
@@ -82,10 +86,9 @@ def _report(
         yield ""
     if logs:
         yield _heading(say("section_logs"))
-    held = about.files(report.subjects, (e.finding for e in report.entries), say)
     for index, log in enumerate(logs):
-        if index in held:
-            yield wrap(Text(" ".join(held[index]) + "\n"), width)
+        if index in files:
+            yield wrap(Text(" ".join(files[index]) + "\n"), width)
         yield _log(log, say, width, logs[index - 1] if index else None)
     if comparison is not None:
         yield from _side_by_side(comparison, say, width)
