@@ -33,12 +33,20 @@ def about(subject: Subject, say: Words) -> tuple[tuple[str, str], ...]:
     return (*known, *went, *lost)
 
 
+def file_of(subject: Subject) -> tuple[str | None, str] | None:
+    """The log that holds the subject beside other runs; None where it holds the subject alone."""
+    if "runs" not in subject.facts:
+        return None
+    return subject.record, subject.name.removesuffix(f" #{subject.facts['run']}")
+
+
 def files(document: Document, say: Words) -> Mapping[int, tuple[str, ...]]:
     """What is said of a file that holds several runs, by the index of its first subject."""
-    held: dict[str | None, list[int]] = {}
+    held: dict[tuple[str | None, str], list[int]] = {}
     for index, subject in enumerate(document.subjects):
-        if "runs" in subject.facts:
-            held.setdefault(subject.record, []).append(index)
+        file = file_of(subject)
+        if file is not None:
+            held.setdefault(file, []).append(index)
     worst: dict[int, int] = {}
     for f in document.findings:
         grade = SEVERITIES.index(f.severity)
@@ -55,7 +63,7 @@ def _file(runs: Sequence[tuple[Subject, int]], say: Words) -> Iterator[str]:
     """How many runs a file holds, in which of them something was found, which were too short."""
     first = runs[0][0].facts
     if len(runs) > 1:
-        name = runs[0][0].name.rpartition(" #")[0]
+        name = runs[0][0].name.removesuffix(f" #{first['run']}")
         yield say("log_runs", name=name, n=first["runs"])
         found = [
             f"#{subject.facts['run']} ({say(f'severity_{SEVERITIES[at]}')})"
@@ -90,8 +98,12 @@ def lines(subject: Subject, say: Words, before: Subject | None = None) -> Iterat
         parts.append(say("log_from", line=facts["from_line"]))
     yield say("between").join(parts)
     roles = facts.get("roles", ())
-    told_before = before is not None and before.record == subject.record
-    again = told_before and before is not None and before.facts.get("roles") == roles
+    again = (
+        before is not None
+        and file_of(subject) is not None
+        and file_of(before) == file_of(subject)
+        and before.facts.get("roles") == roles
+    )
     if isinstance(roles, tuple) and roles and not again:
         yield say("log_roles", roles=", ".join(map(str, roles)))
     for key in ("twice", "missing", "returns", "restarts", "passes"):

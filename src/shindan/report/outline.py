@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from shindan.core.document import Verdict
 from shindan.core.finding import Diagnosed, Failure, Kind, NotRun, Subject
 from shindan.core.text import Language
+from shindan.report.about import file_of
 from shindan.report.reasons import told
 from shindan.report.telling import Wording, word
 from shindan.report.view import SourceLine, View
@@ -145,9 +146,8 @@ def _folded(
     seen: Counter[tuple[object, ...]] = Counter()
     for entry in entries:
         f = entry.finding
-        subject = subjects[f.subject] if f.subject < len(subjects) else None
-        file = subject.record if subject is not None and "runs" in subject.facts else f.subject
-        same = (file, f.id, f.severity, f.variant)
+        file = file_of(subjects[f.subject]) if f.subject < len(subjects) else None
+        same = (file or f.subject, f.id, f.severity, f.variant)
         seen[*same, f.subject] += 1  # of several in one run the first, the second ...
         alike.setdefault((*same, seen[*same, f.subject]), []).append(entry)
     return [_likewise(same, subjects, language) for same in alike.values()]
