@@ -72,6 +72,12 @@ def test_micro_steps_are_told_by_the_counter_of_updates() -> None:
     assert (found.per_update, found.updates) == (16, 40)
 
 
+def test_an_infinite_step_is_no_step() -> None:
+    step, updates = [1.0, 11.0, float("inf")], [1000.0, 1010.0, 1020.0]
+    found = way(step=step, optimizer_step=updates, loss=falling(3)).progress
+    assert (found.rows, found.per_update) == (2, 1)
+
+
 def test_a_counter_that_begins_anew_is_a_resume() -> None:
     updates = [*map(float, range(1, 31)), *map(float, range(1, 31))]
     found = way(step=[8.0 * i for i in range(1, 61)], optimizer_step=updates, loss=falling(60))

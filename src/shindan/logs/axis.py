@@ -219,7 +219,7 @@ def _per_update(table: LogTable, roles: Roles, unit: str, kept: NDArray[np.int64
     if unit != "step" or counter is None or step is None:
         return 1
     made, moved = np.diff(counter[kept]), np.diff(step[kept])
-    good = (made > 0) & (moved > 0)
+    good = (made > 0) & (moved > 0) & np.isfinite(moved) & np.isfinite(made)
     return max(1, round(float(np.median(moved[good] / made[good])))) if good.any() else 1
 
 

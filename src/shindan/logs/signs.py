@@ -113,7 +113,7 @@ class Signs:
             return ""
         before, new = self.rate[begin:at], self.rate[at : min(end, at + SIDE)]
         before, new = before[np.isfinite(before)], new[np.isfinite(new)]
-        old = self._opening(self.rate, first, at, len(new))
+        old = self._opening(self.rate, first, at, len(new)) if len(new) else new
         if len(before) < 2 or not len(old):
             return ""
         near = SAME * float(max(before.max(), old.max(), new.max()))
