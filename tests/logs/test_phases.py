@@ -84,6 +84,12 @@ def test_an_exactly_constant_loss_is_a_plateau() -> None:
     assert kinds(steps(100), np.full(100, 3.46875)) == ["plateau"]
 
 
+def test_many_rows_of_one_epoch_have_no_slope_between_them() -> None:
+    epochs = np.repeat([1.0, 2.0, 3.0], 50)
+    found = told(epochs, 3 + 7 * np.exp(-np.arange(150) / 60) + noise(150, 0.0, 0.05, 0))
+    assert (found.phases[0].first, found.phases[-1].last) == (1, 3)
+
+
 def test_tables_of_pure_noise_seldom_get_a_knot() -> None:
     u = np.log(steps(14))
     cut = [len(pieces_of_table(u, noise(14, 0.0, 1.0, seed))) > 1 for seed in range(100)]
