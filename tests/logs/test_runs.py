@@ -176,12 +176,34 @@ def test_weights_that_broke_do_not_heal() -> None:
 
 
 def test_rows_before_the_first_loss_of_a_run_are_its_own() -> None:
-    log = table({"epoch": [1.0, 2, 3, None, 1, 1, 2, 3], "note": [None] * 3 + [1.0] + [None] * 4,
-                 "val_loss": [None] * 4 + [9.0] + [None] * 3,
+    log = table({"epoch": [1.0, 2, 3, 3, 1, 1, 2, 3],
+                 "val_loss": [None] * 3 + [3.1, 9.0] + [None] * 3,
                  "loss": [9.0, 5, 3, None, None, 9.1, 5.2, 3.1]})  # fmt: skip
     first, second = runs(log)
-    assert second.table.present["val_loss"].tolist() == [True, False, False, False]
-    assert "note" in first.table.columns
+    assert [run.table.columns["val_loss"].tolist() for run in (first, second)] == [
+        pytest.approx([np.nan] * 3 + [3.1], nan_ok=True),
+        pytest.approx([9.0] + [np.nan] * 3, nan_ok=True),
+    ]
+
+
+def test_an_evaluation_that_no_counter_places_is_of_neither_run() -> None:
+    """As llm.c writes one before its first step: it is no rise at the end of the run before."""
+    step: Values = [*range(1, 21), None, None, *range(1, 21)]
+    evaluations: Values = [None] * 20 + [6.0, 10.8] + [None] * 20
+    losses: Values = [*falling(20), None, None, *falling(20, 1)]
+    log = table({"step": step, "val_loss": evaluations, "loss": losses})
+    first, second = runs(log)
+    assert "val_loss" not in {*first.table.columns, *second.table.columns}
+    assert (second.line, sizes(log)) == (24, [20, 20])
+
+
+def test_rows_under_a_heading_that_counts_are_of_its_run() -> None:
+    losses = [9.0, 5.0, 3.0, 9.1, 5.2, 3.1]
+    log = table({"epoch": [v for e in (1.0, 2, 3) * 2 for v in (e, None, None)],
+                 "loss": [v for y in losses for v in (None, y, None)],
+                 "accuracy": [v for y in losses for v in (None, None, 1 / y)]})  # fmt: skip
+    first, second = runs(log)
+    assert first.table.present["accuracy"].sum() == second.table.present["accuracy"].sum() == 3
 
 
 # What becomes of them

@@ -7,7 +7,6 @@ epoch and the one run goes on; what else the rows say decides (``logs/signs.py``
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from shindan.logs.anew import begun, falls_at
 from shindan.logs.axis import place, positions
 from shindan.logs.few import LEAST
 from shindan.logs.roles import Roles, infer
-from shindan.logs.signs import SAME, Signs
+from shindan.logs.signs import COUNTED, SAME, Signs, counting
 from shindan.logs.table import LogTable
 
 MOST = 1000
@@ -51,16 +50,18 @@ class Run:
 def runs(table: LogTable, asked: Mapping[str, str] | None = None) -> tuple[Run, ...]:
     """The runs of a log, in its order; ``asked`` are columns by role.
 
-    A table of the only run is the log's own. Settings that stand before the first run are those of
-    the runs that are written with the same columns and begin with the same rate.
+    A table of the only run is the log's own. Rows between two runs that no counter places belong to
+    neither: an evaluation there may be the last of the one or the first of the other. Settings that
+    stand before the first run are those of the runs that are written with the same columns and
+    begin with the same rate.
     """
     roles = infer(table, asked)
     column = roles.columns.get("loss") or roles.columns.get("validation")
     cuts = [] if column is None or not _falls(table, roles) else _cuts(table, roles, column)
     if not cuts:
         return (Run(table, 1, _losses(table, roles), roles=roles),)
-    edges = [0, *cuts, len(table)]
-    made = [_part(table, a, b) for a, b in pairwise(edges)]
+    starts, ends = [0, *(start for _, start in cuts)], [*(end for end, _ in cuts), len(table)]
+    made = [_part(table, a, b) for a, b in zip(starts, ends, strict=True)]
     return tuple(
         Run(
             replace(
@@ -69,7 +70,7 @@ def runs(table: LogTable, asked: Mapping[str, str] | None = None) -> tuple[Run, 
             ),
             number,
             _losses(part, roles),
-            place(table, edges[number - 1]).line,
+            place(table, starts[number - 1]).line,
         )
         for number, part in enumerate(made, 1)
     )
@@ -93,12 +94,12 @@ def apart(table: LogTable, asked: Mapping[str, str] | None = None) -> tuple[LogT
 
 def _falls(table: LogTable, roles: Roles) -> bool:
     """Whether any counter ever falls."""
-    values = (roles.get(table, role) for role in ("step", "update", "epoch", "tokens"))
+    values = (roles.get(table, role) for role in COUNTED)
     return any(bool((np.diff(v[np.isfinite(v)]) < 0).any()) for v in values if v is not None)
 
 
-def _cuts(table: LogTable, roles: Roles, column: str) -> list[int]:
-    """The rows at which another run begins."""
+def _cuts(table: LogTable, roles: Roles, column: str) -> list[tuple[int, int]]:
+    """Where one run ends (the row after its last) and the row at which the next begins."""
     unit, x = positions(table, roles)
     index = np.flatnonzero(table.present[column] & np.isfinite(x))
     if unit == "row" or len(index) < 2:
@@ -108,9 +109,14 @@ def _cuts(table: LogTable, roles: Roles, column: str) -> list[int]:
         return []
     signs = Signs(table, roles, unit, x, index, len(candidates))
     first, cuts = 0, []
+    counted = np.logical_or.reduce([table.present[c] for c in counting(table, roles)])
     for at in candidates.tolist():
         if signs.own(first, at):
-            cuts.append(falls_at(x, int(index[at - 1]), int(index[at])))
+            last = int(index[at - 1])
+            start = falls_at(x, last, int(index[at]))
+            placed = last + int(np.flatnonzero(counted[last:start]).max(initial=0))
+            # where the count stands in headings, rows belong to the one above
+            cuts.append((placed + 1 if counted[last] else start, start))
             first = at
     return cuts
 

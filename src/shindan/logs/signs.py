@@ -23,6 +23,9 @@ MOVE = 2.0
 NEARLY = 0.9
 """Share of a run's losses beside which a column stands that its losses are written with."""
 
+COUNTED = ("step", "update", "epoch", "tokens")
+"""Roles of counters."""
+
 Sign = Literal["anew", "on", ""]
 
 
@@ -41,7 +44,9 @@ class Signs:
         self.at, self.unit = x[index], unit
         self.edges = np.concatenate([[0], np.flatnonzero(np.diff(self.at) < 0) + 1, [len(index)]])
         self.others = [
-            np.fmax.accumulate(table.columns[c][index]) for c in _others(table, roles, unit)
+            np.fmax.accumulate(table.columns[c][index])
+            for c in counting(table, roles)
+            if c != roles.columns[unit]
         ]
         self.counts = [
             np.add.reduceat(there[index], self.edges[:-1], dtype=np.int64)
@@ -184,7 +189,7 @@ def _spread(y: Numbers) -> tuple[Numbers, Numbers]:
     return np.sqrt(2 * mean), np.sqrt(2 * np.maximum(mean - both, 0.0))
 
 
-def _others(table: LogTable, roles: Roles, unit: str) -> list[str]:
-    """The counters beside the one that the rows are counted by."""
-    found = {*counters(table), *(roles.columns.get(r, "") for r in ("update", "epoch", "tokens"))}
-    return sorted(found - {"", roles.columns[unit]})
+def counting(table: LogTable, roles: Roles) -> list[str]:
+    """The columns that count anything."""
+    found = {*counters(table), *(roles.columns.get(r, "") for r in COUNTED)}
+    return sorted(found - {""})
