@@ -1,7 +1,6 @@
 """Phases: of curves whose truth is known, of the tables of report 4, of logs at hand."""
 
 import time
-import warnings
 
 import numpy as np
 import pytest
@@ -83,14 +82,6 @@ def test_spikes_make_no_phase() -> None:
 
 def test_an_exactly_constant_loss_is_a_plateau() -> None:
     assert kinds(steps(100), np.full(100, 3.46875)) == ["plateau"]
-
-
-def test_many_rows_of_one_epoch_have_no_slope_between_them() -> None:
-    epochs, losses = np.repeat([1.0, 2.0, 3.0], 50), 3 + 7 * np.exp(-np.arange(150) / 60)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = told(epochs, losses + noise(150, 0.0, 0.05, 0))
-    assert (found.phases[0].first, found.phases[-1].last) == (1, 3)
 
 
 def test_tables_of_pure_noise_seldom_get_a_knot() -> None:

@@ -94,8 +94,6 @@ def slope(x: Array, y: Array) -> Slope:
     from statsmodels.regression.linear_model import OLS
 
     x, y = means(x, LONGEST), means(y, LONGEST)
-    if x.min() == x.max():  # rows of one and the same epoch
-        return Slope(0.0, 0.0, 0.0, 0.0, t_independent=0.0)
     n, span = len(y), float(x[-1] - x[0]) or 1.0
     lags = max(1, int(4 * (n / 100) ** (2 / 9)))
     design = np.column_stack([np.ones(n), (x - x[0]) / span])
