@@ -98,6 +98,16 @@ def test_what_two_runs_show_alike_is_told_once(nine: Path) -> None:
     assert [r["properties"]["subject"] for r in results] == [1, 4]
 
 
+def test_healthy_runs_of_a_long_sweep_are_a_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.log"
+    sick = rows(40, 99)[:20] + broken(40)[20:]
+    path.write_text("".join([*(line for seed in range(12) for line in rows(40, seed)), *sick]))
+    told = run("read", path).output
+    assert "sweep.log holds 13 runs" in told
+    assert told.count("rows (text)") == 13
+    assert told.count("loss falls from") == 1
+
+
 def test_short_runs_beside_one_are_a_line(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     path.write_text("".join([*rows(2, 1), *rows(3, 2), *rows(60, 3)]))

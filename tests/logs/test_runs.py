@@ -1,6 +1,6 @@
 """Several runs in one log, against one run that was resumed or counts its steps by the epoch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -236,43 +236,3 @@ def test_settings_are_those_of_the_runs_that_look_alike() -> None:
 def test_a_log_of_very_many_beginnings_counts_by_the_epoch() -> None:
     log = table({"step": steps(*[range(5)] * 1200), "loss": falling(6000)})
     assert sizes(log) == [6000]
-
-
-MAKERS: dict[str, tuple[int, Callable[[int], LogTable]]] = {
-    "steps of an epoch": (
-        1,
-        lambda seed: table({"step": steps(*[range(25)] * 4), "loss": falling(100, seed)}),
-    ),
-    "steps of an epoch, hardly falling": (
-        1,
-        lambda seed: table(
-            {"step": steps(*[range(25)] * 4), "loss": falling(100, seed, start=2.1, end=2.05)}
-        ),
-    ),
-    "runs from scratch": (
-        4,
-        lambda seed: table(
-            {
-                "step": steps(*[range(25)] * 4),
-                "loss": [v for run in range(4) for v in falling(25, 4 * seed + run)],
-            }
-        ),
-    ),
-    "fine-tunings": (
-        4,
-        lambda seed: table(
-            {
-                "step": steps(*[range(25)] * 4),
-                "loss": [v for run in range(4) for v in falling(25, 4 * seed + run, 2.3, 1.9)],
-            }
-        ),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", MAKERS)
-def test_the_noise_decides_nothing(name: str) -> None:
-    """Of a hundred logs of each kind at most five are cut otherwise (the odds are 20 to 1)."""
-    wanted, made = MAKERS[name]
-    wrong = sum(len(runs(made(seed))) != wanted for seed in range(100))
-    assert wrong <= 5

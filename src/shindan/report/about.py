@@ -11,6 +11,8 @@ from shindan.report.words import Words
 
 NAMED = 3
 """Subjects that a title names."""
+MANY = 10
+"""Runs judged of one file; of more, what a healthy one went through is not told line by line."""
 
 
 def names(subjects: Sequence[Subject]) -> str:
@@ -109,10 +111,16 @@ def lines(subject: Subject, say: Words, before: Subject | None = None) -> Iterat
     for key in ("twice", "missing", "returns", "restarts", "passes"):
         if facts.get(key):
             yield say.count(f"log_{key}", int(str(facts[key])))
-    for said in subject.course:
-        yield told(said, say.language)
+    if not (_one_of_many(facts) and facts.get("verdict") == "healthy"):
+        yield from (told(said, say.language) for said in subject.course)
     for note in subject.notes:
         yield say("log_lost", what=told(note, say.language))
+
+
+def _one_of_many(facts: Mapping[str, Measure]) -> bool:
+    short = facts.get("short_runs", ())
+    judged = int(str(facts.get("runs", 1))) - (len(short) if isinstance(short, tuple) else 0)
+    return judged > MANY
 
 
 def _value(key: str, value: Measure, say: Words) -> str:
