@@ -1,6 +1,7 @@
 """``shindan read`` and ``compare`` on a file that holds several runs."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,8 @@ def test_healthy_runs_of_a_long_sweep_are_a_line_each(tmp_path: Path) -> None:
     path.write_text("".join([*(line for seed in range(12) for line in rows(40, seed)), *sick]))
     told = run("read", path).output
     assert "sweep.log holds 13 runs" in told
-    assert told.count("rows (text)") == 13
-    assert told.count("loss falls from") == 1
+    assert re.search(r"sweep.log #2  healthy\n40 rows [^\n]*\n\nsweep.log #3", told)
+    assert re.search(r"sweep.log #13  sick\n40 rows [^\n]*\nloss falls from", told)
 
 
 def test_short_runs_beside_one_are_a_line(tmp_path: Path) -> None:
