@@ -115,6 +115,15 @@ def test_validation_rows_that_count_by_themselves_are_no_runs() -> None:
     assert sizes(table({"step": count, "loss": loss})) == [220]
 
 
+def test_nor_are_those_of_an_epoch_that_has_a_number() -> None:
+    count, epoch, loss = [], [], []
+    for e, part in enumerate(np.array_split(falling(120, start=4.0), 3)):
+        count += [*map(float, range(40)), *map(float, range(10))]
+        epoch += [float(e)] * 50
+        loss += [*part.tolist(), *[float(part[-1]) + 0.05] * 10]
+    assert sizes(table({"step": count, "epoch": epoch, "loss": loss})) == [150]
+
+
 def test_more_columns_are_no_other_run_while_the_count_goes_on() -> None:
     reward: Values = [None] * 60 + [0.1] * 40
     log = table({"step": steps(range(100)), "loss": falling(100), "reward": reward})
@@ -158,6 +167,13 @@ def test_equal_losses_counted_in_epochs() -> None:
     flat = np.random.default_rng(1).normal(2.0, 0.1, 60).tolist()
     log = table({"epoch": steps(*[range(1, 21)] * 3), "loss": flat})
     assert sizes(log) == [20, 20, 20]
+
+
+def test_equal_losses_counted_in_steps_of_epochs() -> None:
+    flat = np.random.default_rng(1).normal(2.0, 0.1, 80).tolist()
+    epochs = [float(e) for _ in range(2) for e in (1, 2) for _ in range(20)]
+    log = table({"step": steps(*[range(20)] * 4), "epoch": epochs, "loss": flat})
+    assert sizes(log) == [40, 40]
 
 
 def test_a_phase_with_other_columns_that_counts_anew_is_a_run_of_its_own() -> None:

@@ -82,7 +82,7 @@ def positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
         if values is None or not needed.any():
             continue
         if _heads(values, needed):
-            values = _filled(values)
+            values = filled(values)
         there = values[needed]
         there = there[np.isfinite(there)]
         if len(there) < 0.5 * needed.sum() or there.min() == there.max():
@@ -91,7 +91,7 @@ def positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
             values = _joined(table, roles, values)
         if unit == "step" and epoch is not None:
             values = _through_epochs(values, epoch, _length(table, roles))
-        return unit, _filled(values)
+        return unit, filled(values)
     return "row", np.arange(len(table), dtype=np.float64)
 
 
@@ -121,7 +121,7 @@ def _length(table: LogTable, roles: Roles) -> float | None:
 
 def _through_epochs(step: Numbers, epoch: Numbers, length: float | None) -> Numbers:
     """Steps that begin anew in each epoch, counted on."""
-    epoch = _filled(epoch)
+    epoch = filled(epoch)
     there = np.flatnonzero(np.isfinite(step))
     s, e = step[there], np.floor(epoch[there])
     falls = np.flatnonzero(np.diff(s) < 0)
@@ -136,7 +136,7 @@ def _through_epochs(step: Numbers, epoch: Numbers, length: float | None) -> Numb
     return made
 
 
-def _filled(values: Numbers) -> Numbers:
+def filled(values: Numbers) -> Numbers:
     """Gaps hold the value before them (the first one at the beginning)."""
     there = np.isfinite(values)
     if there.all() or not there.any():

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from shindan.logs.anew import FIRST, Rows
+from shindan.logs.axis import filled
 from shindan.logs.judged import loss_of
 from shindan.logs.noise import correlation, off_line
 from shindan.logs.roles import Roles, counters
@@ -41,7 +42,7 @@ class Signs:
     def __init__(
         self, table: LogTable, roles: Roles, unit: str, x: Numbers, index: Rows, candidates: int
     ) -> None:
-        self.at, self.unit = x[index], unit
+        self.at = x[index]
         self.edges = np.concatenate([[0], np.flatnonzero(np.diff(self.at) < 0) + 1, [len(index)]])
         self.others = [
             np.fmax.accumulate(table.columns[c][index])
@@ -60,8 +61,10 @@ class Signs:
         sample = self.y[good][:LONGEST]
         self.far, self.near = _spread(sample)
         self.odds = math.log(ODDS * max(1, candidates))
-        rate = roles.columns.get("lr") or roles.columns.get("used_lr")
-        self.rate = None if rate is None else table.columns[rate][index]
+        epoch = x if unit == "epoch" else roles.get(table, "epoch")
+        self.epoch = None if epoch is None else filled(epoch)[index]
+        rate = roles.get(table, "lr" if "lr" in roles.columns else "used_lr")
+        self.rate = None if rate is None else rate[index]
 
     def own(self, first: int, at: int) -> bool:
         """Whether a run begins at ``at``, where the one before began at ``first``."""
@@ -80,7 +83,7 @@ class Signs:
         if rate:
             return rate == "anew"
         loss = self._loss(first, at, at - begin, end)
-        if self.unit == "epoch" and later <= 0:
+        if self.epoch is not None and self.epoch[at] < self.epoch[at - 1] and later <= 0:
             return not loss < -self.odds
         return loss > self.odds
 
