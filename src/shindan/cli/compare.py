@@ -37,8 +37,7 @@ def compare(
     """Compare runs fairly, from their logs or records: each against the first.
 
     First whether their losses mean the same; then side by side at equal updates, tokens, epochs,
-    time and FLOPs, and what the difference is due to. Runs are A, B ... in the order given; those
-    of a file that holds several, in its order.
+    time and FLOPs, and what the difference is due to. Runs are A, B ... in the order given.
     """
     from shindan.core.evidence.pairs import Comparison
     from shindan.diagnose.compare import compare as compared
