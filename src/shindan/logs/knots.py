@@ -50,7 +50,7 @@ def _knots(u: Array, y: Array, price: float) -> list[int]:
     left = _left(u, y, knots)
     while len(knots) < min(MOST, (len(y) - 2) // 3):
         more, left_then = _moved(u, y, _added(u, y, knots))
-        if left - left_then <= price:
+        if not left - left_then > price:  # also where numbers of 1e300 make it no number
             break
         knots, left = more, left_then
     return knots
@@ -58,7 +58,8 @@ def _knots(u: Array, y: Array, price: float) -> list[int]:
 
 def _added(u: Array, y: Array, knots: list[int]) -> list[int]:
     free = [i for i in range(1, len(y) - 1) if i not in knots and u[i] > u[i - 1]]
-    return min((sorted([*knots, i]) for i in free), key=lambda k: _left(u, y, k))
+    more = (sorted([*knots, i]) for i in free)
+    return min(more, key=lambda k: _left(u, y, k), default=knots)
 
 
 def _moved(u: Array, y: Array, knots: list[int]) -> tuple[list[int], float]:

@@ -11,8 +11,9 @@ from shindan.core.evidence.curve import FixedBatch, FixedPoint, Prediction
 from shindan.core.evidence.pairs import Comparison
 from shindan.core.text import Language
 from shindan.report import prose
-from shindan.report.about import about, names
-from shindan.report.compared import SideBySide, table
+from shindan.report.about import about, files, names
+from shindan.report.board import Board
+from shindan.report.boards import boards
 from shindan.report.figures import Figure, figures
 from shindan.report.numbers import number
 from shindan.report.outline import Outline, outline
@@ -32,12 +33,13 @@ class Part:
     heading: str
     intro: Markup
     headline: str
+    files: tuple[str, ...]
     not_run: str
     outline: Outline
     figures: tuple[Figure, ...]
     predictions: tuple[Prediction, ...]
     fixed: FixedPoint | None
-    compared: SideBySide | None
+    boards: tuple[Board, ...]
     level: int
 
 
@@ -69,12 +71,13 @@ def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: 
         heading=heading,
         intro=prose.to_html(intro, heading=level),
         headline=headline(report, say),
+        files=tuple(" ".join(told) for told in files(view.document, say).values()),
         not_run=not_run(report, say),
         outline=report,
         figures=figures(view, say),
         predictions=fixed.predictions[:PREDICTIONS] if fixed else (),
         fixed=fixed.points[-1] if fixed and fixed.points else None,
-        compared=table(comparison, say) if comparison else None,
+        boards=boards(comparison, say) if comparison else (),
         level=level,
     )
 

@@ -1,6 +1,6 @@
 """The report on a terminal: verdict first, then causes, risks, symptoms, and what to change."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -9,7 +9,8 @@ from rich.text import Text
 from shindan.core.evidence.pairs import Comparison
 from shindan.core.finding import Subject
 from shindan.core.text import Language
-from shindan.report import about, compared
+from shindan.report import about
+from shindan.report.boards import boards
 from shindan.report.outline import Change, Entry, Outline, outline
 from shindan.report.prose import Prose, first_sentence
 from shindan.report.view import View
@@ -37,7 +38,7 @@ def render(view: View, language: Language, console: Console) -> None:
     report = outline(view, language)
     width = min(console.width, WIDEST)
     comparison = view.get(Comparison)
-    parts = list(_report(report, say, width, comparison))
+    parts = list(_report(report, say, width, comparison, about.files(view.document, say)))
     console.print(Group(*parts), width=width, highlight=False)
 
 
@@ -71,7 +72,11 @@ def not_run(report: Outline, say: Words) -> str:
 
 
 def _report(
-    report: Outline, say: Words, width: int, comparison: Comparison | None
+    report: Outline,
+    say: Words,
+    width: int,
+    comparison: Comparison | None,
+    files: Mapping[int, tuple[str, ...]],
 ) -> Iterable[RenderableType]:
     named = about.names(report.subjects)
     title = Text(f"Shindan · {named}\n" if named else "Shindan\n", style="dim")
@@ -82,8 +87,10 @@ def _report(
         yield ""
     if logs:
         yield _heading(say("section_logs"))
-    for log in logs:
-        yield _log(log, say, width)
+    for index, log in enumerate(logs):
+        if index in files:
+            yield wrap(Text(" ".join(files[index]) + "\n"), width)
+        yield _log(log, say, width, logs[index - 1] if index else None)
     if comparison is not None:
         yield from _side_by_side(comparison, say, width)
     number = 0
@@ -101,27 +108,29 @@ def _report(
 
 
 def _side_by_side(comparison: Comparison, say: Words, width: int) -> Iterable[RenderableType]:
-    made = compared.table(comparison, say)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("", style="dim", overflow="fold")
-    for name in made.names:
-        table.add_column(name, overflow="fold")
-    for name, cells in made.rows:
-        table.add_row(name, *cells)
-    yield _heading(say("section_compared"))
-    yield table
-    if made.hint:
-        yield wrap(_inline(made.hint, "dim"), width)
-    yield ""
+    for board in boards(comparison, say):
+        if board.wide:
+            continue
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("", style="dim", overflow="fold")
+        for name in board.names:
+            table.add_column(name, overflow="fold")
+        for name, cells in board.rows:
+            table.add_row(name, *cells)
+        yield _heading(board.title)
+        yield table
+        for note in board.notes:
+            yield wrap(_inline(note, "dim"), width)
+        yield ""
 
 
-def _log(log: Subject, say: Words, width: int) -> RenderableType:
+def _log(log: Subject, say: Words, width: int, before: Subject | None) -> RenderableType:
     """What one log is, and its verdict."""
     title = Text(log.name, style="bold")
     verdict = log.facts.get("verdict")
     if verdict is not None:
         title.append(f"  {say(f'verdict_{verdict}')}", style=STYLES[str(verdict)])
-    told = [wrap(Text(line, style="dim"), width) for line in about.lines(log, say)]
+    told = [wrap(Text(line, style="dim"), width) for line in about.lines(log, say, before)]
     return Group(wrap(title, width), *told, "")
 
 
