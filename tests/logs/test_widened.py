@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shindan.logs.clocks import timed
 from shindan.logs.judged import judged
 from shindan.logs.reading import read
 from shindan.logs.table import LogTable
@@ -47,6 +48,9 @@ def test_a_table_a_run(runs: tuple[str, str], tmp_path: Path) -> None:
     assert [table.name for table in found] == list(runs)
     assert [len(table) for table in found] == [len(STEPS)] * 2
     assert found[1].columns["val_loss"].tolist() == [loss(s) + 1 for s in STEPS]
+    clock = timed(found[0], None, None)
+    assert clock is not None
+    assert clock.seconds.tolist() == pytest.approx([s / 1000 for s in STEPS])
 
 
 def test_the_part_of_the_data_in_a_column_of_its_own(tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ FLOWS = (
 )  # fmt: skip
 """Tokens of a second, all devices counted (torchtitan's ``tps`` is of one)."""
 SINCE_1970 = 1e8
-"""Above this a number of seconds is a date."""
+"""Above this a number of seconds is a date ..."""
+MILLISECONDS = 1e11
+"""... and above this it is one in milliseconds, as MLflow writes it."""
 FEWEST = 5
 """Values that must rise to be a clock: two or three times of steps rise by chance."""
 WARMING = 20
@@ -129,7 +131,8 @@ def _dated(table: LogTable) -> Timed | None:
         if len(there) < 2 or (np.diff(there) < 0).any() or there[0] == there[-1]:
             continue
         if there[0] > SINCE_1970 and re.fullmatch(DATES, normal(name)):
-            return Timed(values - there[0], "dates")
+            unit = 1e-3 if there[0] > MILLISECONDS else 1.0
+            return Timed((values - there[0]) * unit, "dates")
         if name in table.words and there[0] >= 0 and re.fullmatch("|".join(RUNNING), normal(name)):
             return Timed(values, "clock")
     return None
