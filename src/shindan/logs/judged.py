@@ -74,7 +74,7 @@ def judged(table: LogTable, asked: Mapping[str, str] | None = None) -> Judged:
     if LossTrend not in evidence and columns.objective == "language":
         short = _epochs(table, roles, way)
         evidence |= {} if short is None else {LogEpochs: short}
-        few = few_losses("loss", *points(table, roles, way, "loss"))
+        few = few_losses(named(roles, "loss"), *points(table, roles, way, "loss"))
         evidence |= {} if few is None else {FewLosses: few}
     if loss is not None:
         evidence[LogCurve] = _curve(table, roles, way, evidence.get(LossTrend))
@@ -90,6 +90,12 @@ def loss_of(table: LogTable, roles: Roles, role: str = "loss") -> Numbers | None
         return values
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log(values))
+
+
+def named(roles: Roles, role: str) -> str:
+    """The column's name; of a perplexity its logarithm is judged."""
+    column = roles.columns.get(role, role)
+    return f"ln {column}" if roles.why.get(role) == "derived" else column
 
 
 def points(table: LogTable, roles: Roles, way: Axis, role: str) -> tuple[Array, Array]:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from shindan.core.evidence.phases import Phase, PhaseKind, Phases
 from shindan.logs.cuts import pieces_of_series, shortened
+from shindan.logs.direction import blocks, directed, means_of
 from shindan.logs.knots import pieces_of_table
+from shindan.logs.noise import without_outliers
 from shindan.logs.pieces import Piece
 
 Array = NDArray[np.float64]
@@ -31,6 +33,8 @@ FLAT = 0.02
 SELECTED = 1.68
 """Pieces are chosen where they look steepest: of about fifty places one passes 95 %, so they must
 pass 99.9 % (Bonferroni), an interval this much wider."""
+END = 0.05
+"""A level at an end of a phase is the mean of what was measured in so much of it."""
 FASTER = 2.0
 """A fall that becomes this much steeper, beyond both intervals, is a phase of its own."""
 
@@ -45,10 +49,20 @@ def phases(name: str, unit: str, x: Array, y: Array) -> Phases | None:
     if total < FEWEST or x[0] == x[-1]:
         return None
     x, y = shortened(x, y)
+    places = spread(x)
     u = log_time(x)
-    pieces = pieces_of_table(u, y) if len(y) < TABLE else pieces_of_series(x, u, y)
-    found = [_phase(same, kind, x, u) for kind, same in _alike(pieces)]
+    pieces = pieces_of_table(u, y) if len(y) < TABLE else pieces_of_series(places, u, y)
+    at = x if places is x else places.round(2)
+    found = [_phase(same, kind, at, u, y) for kind, same in _alike(pieces, _direction(u, y))]
     return Phases(name, unit, total, tuple(found))
+
+
+def _direction(u: Array, y: Array) -> int:
+    """Whether the series as one piece falls (-1) or rises (1) beyond slow noise, or not (0)."""
+    if len(y) < TABLE:
+        return directed(u, y)
+    edges = blocks(len(y))
+    return directed(means_of(u, edges), means_of(without_outliers(y), edges))
 
 
 def in_order(x: Array, y: Array) -> tuple[Array, Array]:
@@ -62,16 +76,38 @@ def in_order(x: Array, y: Array) -> tuple[Array, Array]:
     return x[order], y[order]
 
 
+def spread(x: Array) -> Array:
+    """Rows that share a step (an epoch's batches) evenly between it and the next; (n,) ascending.
+
+    The rows of the last step go on as far as those of the step before.
+    """
+    if len(x) < 2 or (x[1:] > x[:-1]).all():
+        return x
+    first = np.flatnonzero(np.append(True, x[1:] > x[:-1]))
+    count = np.diff(np.append(first, len(x)))
+    width = np.diff(x[first])
+    width = np.append(width, width[-1]) if len(width) else np.ones(1)
+    within = np.arange(len(x)) - np.repeat(first, count)
+    return np.asarray(x + within * np.repeat(width / count, count))
+
+
 def log_time(x: Array) -> Array:
     """ln of the step; a count that begins at zero begins one step later."""
+    x = spread(x)
     if x[0] > 0:
         return np.asarray(np.log(x))
     steps = np.diff(x)
     return np.asarray(np.log(x - x[0] + float(np.median(steps[steps > 0]))))
 
 
-def _alike(pieces: Sequence[Piece]) -> list[tuple[PhaseKind, list[Piece]]]:
-    """Neighbours that do the same, unless the later of two falls is clearly the steeper one."""
+def _alike(pieces: Sequence[Piece], direction: int) -> list[tuple[PhaseKind, list[Piece]]]:
+    """Neighbours that do the same, unless the later of two falls is clearly the steeper one.
+
+    A single piece does what the ``direction`` of the series says.
+    """
+    if len(pieces) == 1:
+        moves: PhaseKind = "falling" if direction < 0 else "rising"
+        return [(_still(pieces[0]) if _slow(pieces[0]) or not direction else moves, [*pieces])]
     groups: list[tuple[PhaseKind, list[Piece]]] = []
     before: Piece | None = None
     for piece, kind in zip(pieces, _kinds(pieces), strict=True):
@@ -87,12 +123,16 @@ def _alike(pieces: Sequence[Piece]) -> list[tuple[PhaseKind, list[Piece]]]:
 
 def _kinds(pieces: Sequence[Piece]) -> list[PhaseKind]:
     """What each does; a piece too noisy to tell does what a neighbour does, where it may."""
-    kinds = [_kind(p) for p in pieces]
+    sure = [_kind(p) for p in pieces]
+    kinds = [*sure]
     for i, piece in enumerate(pieces):
-        if kinds[i] == "plateau" and not _slow(piece):
-            for j in (i - 1, i + 1):
-                if 0 <= j < len(pieces) and _may_be(piece, pieces[j]) and kinds[i] == "plateau":
-                    kinds[i] = kinds[j]
+        if kinds[i] != "unclear":
+            continue
+        beside = [j for j in (i - 1, i + 1) if 0 <= j < len(pieces)]
+        kinds[i] = next((kinds[j] for j in beside if _may_be(piece, pieces[j])), "unclear")
+        around = {sure[j] for j in beside}
+        if len(beside) == 2 and around == {"falling"} and piece.slope < 0:
+            kinds[i] = "falling"
     return kinds
 
 
@@ -105,8 +145,13 @@ def _may_be(piece: Piece, other: Piece) -> bool:
 
 def _kind(piece: Piece) -> PhaseKind:
     if _slow(piece) or abs(piece.slope) <= _half(piece):
-        return "plateau"
+        return _still(piece)
     return "falling" if piece.slope < 0 else "rising"
+
+
+def _still(piece: Piece) -> PhaseKind:
+    """No direction can be told: it stands, or it wanders further than what stands does."""
+    return "plateau" if _slow(piece) else "unclear"
 
 
 def _slow(piece: Piece) -> bool:
@@ -125,7 +170,7 @@ def _steeper(before: Piece, after: Piece) -> bool:
     )
 
 
-def _phase(parts: Sequence[Piece], kind: PhaseKind, x: Array, u: Array) -> Phase:
+def _phase(parts: Sequence[Piece], kind: PhaseKind, x: Array, u: Array, y: Array) -> Phase:
     """Slopes are means over the time of the parts, and so are their errors (not independent)."""
     a, b = parts[0].begin, parts[-1].end
     times = np.array([u[p.end - 1] - u[max(p.begin - 1, 0)] for p in parts])
@@ -133,7 +178,17 @@ def _phase(parts: Sequence[Piece], kind: PhaseKind, x: Array, u: Array) -> Phase
     slope, low, high = (
         float(share @ [getattr(p, n) for p in parts]) for n in ("slope", "low", "high")
     )
-    start, end = parts[0].start, parts[-1].stop
-    if kind != "plateau" and (end > start) != (kind == "rising"):
-        kind = "plateau"  # it leapt the other way in between
-    return Phase(kind, float(x[a]), float(x[b - 1]), b - a, start, end, slope, low, high)
+    start, end = _ends(u[a:b], y[a:b])
+    if kind in ("falling", "rising") and (end > start) != (kind == "rising"):
+        kind = "unclear"  # it leapt the other way in between
+    level = float(y[a:b].mean())
+    return Phase(kind, float(x[a]), float(x[b - 1]), b - a, start, end, slope, low, high, level)
+
+
+def _ends(u: Array, y: Array) -> tuple[float, float]:
+    """Means of the values at the beginning and the end: of END of the points and of the time."""
+    few = max(1, round(END * len(y)))
+    near = END * float(u[-1] - u[0])
+    first = min(few, int(np.searchsorted(u, u[0] + near, side="right")))
+    last = min(few, len(y) - int(np.searchsorted(u, u[-1] - near, side="left")))
+    return float(y[: max(1, first)].mean()), float(y[-max(1, last) :].mean())

@@ -1,21 +1,22 @@
 """The numbers there are cannot tell: whether a loss falls, or which of two runs is better.
 
-A log: the 95 % interval of the change (HAC) holds zero, and a fall of 1 % of the loss in 100
-updates, too; of 8 to 29 losses, that they stand in no order, falling or rising (Kendall's tau,
-two-sided CHANCE). Two runs: at every budget both were measured at, their difference is within two
-errors. An error here is the scatter of the points; that between seeds comes on top.
+A log: the 95 % interval of the change (correlation allowed for) holds zero, and a fall of 1 % of
+the loss in 100 updates, too; of 8 to 29 losses, that they stand in no order, falling or rising
+(Kendall's tau, two-sided 5 %). A line is a poor picture of a curve, and ranks are of a fall that is
+over at once: where the phases of the same losses fall or rise beyond slow noise
+(``logs/phases.py``), that is the answer. Two runs: at every budget both were measured at, their
+difference is within two errors. An error here is the scatter of the points; that between seeds
+comes on top.
 """
 
 from collections.abc import Iterator
 
 from shindan.core.check import Pairing, check
 from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
-from shindan.core.evidence.phases import Window
+from shindan.core.evidence.phases import Course, Phase, PhaseKind, Phases, Window
 from shindan.core.evidence.trend import FewLosses, Slope
 from shindan.core.example import Example
 from shindan.core.finding import Finding
-
-CHANCE = 0.05
 
 
 @check(
@@ -25,9 +26,9 @@ CHANCE = 0.05
     grounds="threshold",
     pair=Pairing("seed_1", "seed_2"),
 )
-def CHECK(window: Window) -> Iterator[Finding]:
+def CHECK(window: Window, course: Course | None) -> Iterator[Finding]:
     """A window of losses that is too short for its noise."""
-    if window.decides:
+    if window.decides or (course is not None and course.directs(window.name)):
         return
     change = window.slope
     yield Finding(
@@ -44,17 +45,16 @@ def CHECK(window: Window) -> Iterator[Finding]:
 
 
 @CHECK.also
-def of_few(few: FewLosses) -> Iterator[Finding]:
+def of_few(few: FewLosses, course: Course | None) -> Iterator[Finding]:
     """A log of a few losses in no order."""
-    chance = min(1.0, 2 * min(few.rising, few.falling))
-    if chance > CHANCE and not few.doubled:
+    if not few.decides and not (course is not None and course.directs(few.series)):
         yield Finding(
             measured={
                 "column": few.series,
                 "points": few.points,
                 "start": few.start,
                 "end": few.end,
-                "chance": chance,
+                "chance": min(1.0, 2 * min(few.rising, few.falling)),
             },
             variant="few",
         )
@@ -89,6 +89,11 @@ def _few(falling: float) -> FewLosses:
     return FewLosses("loss", 12, 9.5, 9.1, 1 - falling, falling, 90, 10.7, 7.7)
 
 
+def _course(kind: PhaseKind) -> Course:
+    phase = Phase(kind, 1, 62, 62, 11.65, 0.41, -2.0, -2.2, -1.8, 1.2)
+    return Course((Phases("loss", "update", 62, (phase,)),))
+
+
 def _pair(*meetings: Meeting) -> Pair:
     ends = Meeting("updates", 1000, 3.2, 3.1, 1000, 900)
     return Pair(Side("one", Facts()), Side("two", Facts()), ends=ends, meetings=meetings)
@@ -96,6 +101,7 @@ def _pair(*meetings: Meeting) -> Pair:
 
 SICK = (
     Example(evidence=(_window(-0.15, 0.22, 0.37),), finds=({"needed": 74, "points": 62},)),
+    Example((_window(-3.56, 0.65, -1.4), _course("unclear")), finds=({"points": 62},)),
     Example(
         evidence=(_pair(Meeting("updates", 1000, 3.21, 3.20, 1000, 1000, 0.01)),),
         finds=({"axis": "updates", "error": 0.01},),
@@ -104,6 +110,9 @@ SICK = (
     Example(evidence=(_pair(),), finds=({"run_a": "one", "run_b": "two"},)),
 )
 HEALTHY = (
+    # a line shows nothing, the course does: it fell at once, and stood since
+    Example((_window(-3.56, 0.65, -1.4), _course("falling"))),
+    Example((_few(0.2), _course("falling"))),
     # a few losses that fall, in order
     Example((_few(0.01),)),
     # falls; rises; long enough to exclude a fall worth the name

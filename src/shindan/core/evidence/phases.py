@@ -7,7 +7,8 @@ from shindan.core.evidence.base import Evidence
 from shindan.core.evidence.trend import Slope
 from shindan.core.reason import Reason
 
-PhaseKind = Literal["falling", "plateau", "rising"]
+PhaseKind = Literal["falling", "plateau", "rising", "unclear"]
+MAY_END = ("plateau", "falling")
 Answer = Literal["already", "yes", "no", "open"]
 
 
@@ -15,8 +16,9 @@ Answer = Literal["already", "yes", "no", "open"]
 class Phase:
     """A stretch of a series in which it does one thing.
 
-    ``first`` and ``last`` are its steps (or epochs), ``start`` and ``end`` the fitted levels
-    there; ``doubling`` is the change per doubling of the steps, ``low`` and ``high`` its 95 %
+    ``unclear``: it moves, by no more than slow noise does. ``first`` and ``last`` are its steps
+    (or epochs), ``start`` and ``end`` means of what was measured there, ``level`` the mean of all;
+    ``doubling`` is the change per doubling of the steps, ``low`` and ``high`` its 95 %
     interval with autocorrelation allowed for (HAC).
     """
 
@@ -29,6 +31,7 @@ class Phase:
     doubling: float
     low: float
     high: float
+    level: float
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class Phases:
     phases: tuple[Phase, ...]
 
     @property
+    def directed(self) -> bool:
+        """Whether any of it falls or rises, beyond slow noise."""
+        return any(p.kind in ("falling", "rising") for p in self.phases)
+
+    @property
     def ways_out(self) -> tuple[tuple[Phase, Phase], ...]:
         """Each plateau or slow fall, with the fall, twice as steep or more, that ended it.
 
@@ -51,7 +59,7 @@ class Phases:
         return tuple(
             (a, b)
             for a, b in pairs
-            if b.kind == "falling" and a.kind != "rising" and b.doubling < 2 * min(a.doubling, 0.0)
+            if b.kind == "falling" and a.kind in MAY_END and b.doubling < 2 * min(a.doubling, 0.0)
         )
 
 
@@ -157,3 +165,7 @@ class Course(Evidence):
     stands: tuple[AtLine, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     reaches: tuple[Reach, ...] = ()
+
+    def directs(self, name: str) -> bool:
+        """Whether that series falls or rises in any of its phases."""
+        return any(s.directed for s in self.series if s.name == name)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from shindan.core.evidence.base import Evidence
 
+CHANCE = 0.05
+"""An order of a few losses that is rarer without a trend shows one."""
+
 
 @dataclass(frozen=True)
 class Slope:
@@ -91,6 +94,11 @@ class FewLosses(Evidence):
     parted: int
     below: float
     above: float
+
+    @property
+    def decides(self) -> bool:
+        """Falling or rising in order (two-sided CHANCE), or parted."""
+        return self.doubled or 2 * min(self.falling, self.rising) <= CHANCE
 
     @property
     def doubled(self) -> bool:
