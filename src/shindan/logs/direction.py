@@ -5,7 +5,7 @@ window it falls, stands and turns like a curve. So every direction and every cut
 than AR(1) noise of *any* coefficient does, a random walk included: both descriptions, the richer
 and the poorer, get the coefficient that suits them best (unconditional least squares, Box &
 Jenkins), and the ratio must exceed what such noise alone gives. ``benchmarks/directions.py``
-measures these limits and the false alarms.
+measures the false alarms, with these limits and with others.
 """
 
 import math

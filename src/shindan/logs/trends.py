@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 
 FEWEST = 30
 """Points below which no trend is told."""
+AGO = 24
+"""Points before the last quarter, and a third as many in it, below which that is not looked at."""
 BLOCKS = 12
 RESOLVED = 0.05
 """A window decides when the interval of the whole change is within this share of the start."""
@@ -74,7 +76,7 @@ def trend(name: str, x: Array, y: Array, told: Told) -> LossTrend | None:
         tail=slope(x[-len(y) // 3 :], y[-len(y) // 3 :]) if rising else None,
         above=_above(y),
         first=float(y[0]),
-        quarter=slope(x[quarter:], y[quarter:]) if falling and len(y) >= 100 else None,
+        quarter=slope(x[quarter:], y[quarter:]) if falling and quarter >= AGO else None,
         needed=_needed(sd, blocks[0], len(y)),
         lr_left=told.lr_left,
         nonfinite=bad,
@@ -82,6 +84,7 @@ def trend(name: str, x: Array, y: Array, told: Told) -> LossTrend | None:
         jumps=told.jumps,
         rise=told.rise,
         points=len(y),
+        lowest_late=float(y[-(len(y) // 3) :].min()),
     )
 
 

@@ -137,6 +137,8 @@ class LossTrend(Evidence):
     jumps: tuple[Jump, ...] = ()
     rise: Rise | None = None
     points: int = 0
+    lowest_late: float = float("inf")
+    """The lowest single value of the last third."""
 
     @property
     def start(self) -> float:
