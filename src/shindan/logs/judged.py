@@ -8,11 +8,11 @@ import numpy as np
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.logs import LogColumns, LogCurve, LogEpochs
-from shindan.core.evidence.trend import FewLosses, Jump, LossTrend, Rise
+from shindan.core.evidence.trend import Evaluations, FewLosses, Jump, LossTrend, Rise
 from shindan.core.finding import Measure, Subject
 from shindan.core.reason import Reason
 from shindan.logs.axis import Axis, axis
-from shindan.logs.few import few_losses
+from shindan.logs.few import evaluations, few_losses
 from shindan.logs.finite import finite
 from shindan.logs.norms import clip, controller, scale
 from shindan.logs.rates import rates
@@ -76,6 +76,8 @@ def judged(table: LogTable, asked: Mapping[str, str] | None = None) -> Judged:
         evidence |= {} if short is None else {LogEpochs: short}
         few = few_losses(named(roles, "loss"), *points(table, roles, way, "loss"))
         evidence |= {} if few is None else {FewLosses: few}
+    tried = evaluations(named(roles, "validation"), points(table, roles, way, "validation")[1])
+    evidence |= {} if tried is None or columns.objective != "language" else {Evaluations: tried}
     if loss is not None:
         evidence[LogCurve] = _curve(table, roles, way, evidence.get(LossTrend))
     return Judged(

@@ -20,8 +20,9 @@ SUDDEN = 0.5
 def shift(x: Array, y: Array) -> Jump | None:
     """The place at ``x`` (n,) where the finite losses ``y`` (n,) rise most clearly and suddenly.
 
-    None where no place is sudden, or the log is too short to say what is usual in it. The error is that of the difference of
-    the means of both sides, or what such a difference usually is in this log where that is more. Beyond LONGEST rows, means of equal stretches stand for them.
+    None where no place is sudden, or the log is too short to say what is usual in it. The error is
+    that of the difference of the means of both sides, or what such a difference usually is in this
+    log where that is more. Beyond LONGEST rows, means of equal stretches stand for them.
     """
     if len(y) < 2 * SIDE:
         return None

@@ -4,17 +4,19 @@ A log: the 95 % interval of the change (correlation allowed for) holds zero, and
 the loss in 100 updates, too; of 8 to 29 losses, that they stand in no order, falling or rising
 (Kendall's tau, two-sided 5 %). A line is a poor picture of a curve, and ranks are of a fall that is
 over at once: where the phases of the same losses fall or rise beyond slow noise
-(``logs/phases.py``), that is the answer. Two runs: at every budget both were measured at, their
-difference is within two errors. An error here is the scatter of the points; that between seeds
-comes on top.
+(``logs/phases.py``), that is the answer. Evaluations that stand in no order and are no more alike
+to their neighbours than to others (Bartels 1982) say nothing of what training did. Two runs: at
+every budget both were measured at, their difference is within two errors. An error here is the
+scatter of the points; that between seeds comes on top.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shindan.core.check import Pairing, check
 from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
 from shindan.core.evidence.phases import Course, Phase, PhaseKind, Phases, Window
-from shindan.core.evidence.trend import FewLosses, Slope
+from shindan.core.evidence.trend import Evaluations, FewLosses, Slope
 from shindan.core.example import Example
 from shindan.core.finding import Finding
 
@@ -61,6 +63,23 @@ def of_few(few: FewLosses, course: Course | None) -> Iterator[Finding]:
 
 
 @CHECK.also
+def of_evaluations(tried: Evaluations, course: Course) -> Iterator[Finding]:
+    """Evaluations that scatter about a level while training falls."""
+    kinds = {p.kind for s in course.series if s.name == tried.series for p in s.phases}
+    if not tried.decides and kinds == {"unclear"} and course.falls(but=tried.series):
+        yield Finding(
+            measured={
+                "column": tried.series,
+                "points": tried.points,
+                "start": tried.start,
+                "end": tried.end,
+                "chance": min(1.0, 2 * min(tried.rising, tried.falling)),
+            },
+            variant="evaluations",
+        )
+
+
+@CHECK.also
 def from_pair(pair: Pair) -> Iterator[Finding]:
     """Two runs whose difference is within its error wherever they meet."""
     if pair.ends is not None and not pair.meetings:
@@ -89,9 +108,13 @@ def _few(falling: float) -> FewLosses:
     return FewLosses("loss", 12, 9.5, 9.1, 1 - falling, falling, 90, 10.7, 7.7)
 
 
-def _course(kind: PhaseKind) -> Course:
+def _course(kind: PhaseKind, validation: PhaseKind = "falling") -> Course:
     phase = Phase(kind, 1, 62, 62, 11.65, 0.41, -2.0, -2.2, -1.8, 1.2)
-    return Course((Phases("loss", "update", 62, (phase,)),))
+    tried = Phase(validation, 1, 62, 15, 0.67, 0.69, 0.0, -0.1, 0.1, 0.74)
+    return Course((Phases("loss", "update", 62, (phase,)), Phases("dev", "update", 15, (tried,))))
+
+
+_TRIED = Evaluations("dev", 15, 0.80, 0.73, 0.8, 0.2, 0.4)
 
 
 def _pair(*meetings: Meeting) -> Pair:
@@ -106,10 +129,16 @@ SICK = (
         evidence=(_pair(Meeting("updates", 1000, 3.21, 3.20, 1000, 1000, 0.01)),),
         finds=({"axis": "updates", "error": 0.01},),
     ),
+    Example((_TRIED, _course("falling", "unclear")), finds=({"column": "dev", "chance": 0.4},)),
     Example((_few(0.2),), finds=({"points": 12, "chance": 0.4},)),
     Example(evidence=(_pair(),), finds=({"run_a": "one", "run_b": "two"},)),
 )
 HEALTHY = (
+    # evaluations that fall in order; that go up and down like a curve; that stand still
+    Example((replace(_TRIED, falling=0.001), _course("falling", "unclear"))),
+    Example((replace(_TRIED, alike=0.001), _course("falling", "unclear"))),
+    Example((_TRIED, _course("falling", "plateau"))),
+    Example((_TRIED, _course("unclear", "unclear"))),
     # a line shows nothing, the course does: it fell at once, and stood since
     Example((_window(-3.56, 0.65, -1.4), _course("falling"))),
     Example((_few(0.2), _course("falling"))),

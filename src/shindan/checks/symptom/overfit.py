@@ -12,8 +12,8 @@ evaluations after the best stand in rising order (Kendall's tau, one-sided 5 %: 
 1 of 24), and the last two lie above the best by CLEAR times the scatter of one evaluation around
 its own trend (second differences: the best is the lowest of many, about two sd below its trend)
 and by LEVEL of it: seeds alone move a validation by 0.02 % (28 runs of modded-nanogpt at 2.92) to
-0.8 % (three seeds of a GPT of 125M at 3.2), so that less would not come again; training fell by a greater share than
-validation rose.
+0.8 % (three seeds of a GPT of 125M at 3.2), so that less would not come again; training fell by a
+greater share than validation rose.
 """
 
 from collections.abc import Iterator

@@ -169,3 +169,7 @@ class Course(Evidence):
     def directs(self, name: str) -> bool:
         """Whether that series falls or rises in any of its phases."""
         return any(s.directed for s in self.series if s.name == name)
+
+    def falls(self, but: str) -> bool:
+        """Whether a series other than that one ends in a fall."""
+        return any(s.phases[-1].kind == "falling" for s in self.series if s.name != but)

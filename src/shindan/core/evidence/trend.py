@@ -107,6 +107,30 @@ class FewLosses(Evidence):
 
 
 @dataclass(frozen=True)
+class Evaluations(Evidence):
+    """The validation losses of a log, by ranks.
+
+    ``start`` and ``end`` are the means of the first and last third, ``rising`` and ``falling`` the
+    chances of their order without a trend (Kendall's tau), ``alike`` the chance that neighbours
+    are as alike as these were the values independent (the rank version of von Neumann's ratio,
+    Bartels 1982); all one-sided.
+    """
+
+    series: str
+    points: int
+    start: float
+    end: float
+    rising: float
+    falling: float
+    alike: float
+
+    @property
+    def decides(self) -> bool:
+        """They stand in an order, or go up and down like a curve."""
+        return 2 * min(self.falling, self.rising) <= CHANCE or self.alike <= CHANCE
+
+
+@dataclass(frozen=True)
 class LossTrend(Evidence):
     """One value per update: token-weighted cross-entropy of its micro-steps, else its mean loss.
 
