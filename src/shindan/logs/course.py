@@ -153,7 +153,14 @@ def _phases(series: Phases) -> Iterator[Reason]:
             "end": phase.end,
             "level": phase.level,
         }
-        yield Reason(f"course-{phase.kind}", values)
+        if phase.kind == "falling":
+            yield Reason("course-falling", values)
+        elif phase.kind == "rising":
+            yield Reason("course-rising", values)
+        elif phase.kind == "plateau":
+            yield Reason("course-plateau", values)
+        else:
+            yield Reason("course-unclear", values)
     if len(series.phases) > TOLD:
         yield Reason("course-more", {"name": series.name, "n": len(series.phases) - TOLD})
     lasting = [w for w in series.ways_out if w[0].last - w[0].first >= LASTING * whole]

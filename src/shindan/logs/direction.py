@@ -25,12 +25,16 @@ POWERS = (-1.0, 0.0, 0.5, 1.0)
 """Shapes a fall may have: a line over the step t, over ln t (0), t^-1/2 and 1 / t."""
 LINE = 12.0
 """What the best of them must gain on a level: under noise the 97.5 % quantile is 5 where it is
-white, and at most 12 where it is nearly a random walk, of 8 to 1,000 points."""
-CUT = 6.8
-"""What a cut must gain on no cut, times ln n, at the best of n places; the 97.5 % quantiles under a
-random walk are 13 (8 points), 15 (10), 19 (20), 24 (40) and 23 (64 means). With both, at most 5 %
-of series of any such noise are said to go anywhere."""
+white, and at most 12 where it is nearly a random walk, of 20 to 1,000 points."""
+CUT, PLACES = 6.4, 40
+"""What a cut must gain on no cut, times ln n, at the best of n places (of PLACES at most: places
+near each other are one); under a random walk the 97.5 % quantiles are 19 (20 points), 24 (40) and
+23 (64 means). With both, at most 5 % of series of any such noise are said to go anywhere."""
 COEFFICIENTS = (*np.linspace(0.0, 0.95, 20).tolist(), 0.97, 0.98, 0.99, 1.0)
+FEW, CUT_OF_FEW = 20, 5.5
+"""Fewer points tell nothing of their noise's correlation. They are epochs or evaluations, means of
+many batches, so it is taken to be MODERATE at most; 97.5 % quantiles 11 (8 points) to 14 (19)."""
+MODERATE = 0.5
 ROUNDING = 1e-24
 """Squares of residuals that are rounding, relative to the values'."""
 TINY = 1e-300
@@ -39,7 +43,7 @@ TINY = 1e-300
 def left(basis: Array, y: Array) -> float:
     """Squares of innovations that ``y`` (n,) = ``basis`` (n, k) b + AR(1) noise leaves at least."""
     least = math.inf
-    for rho in COEFFICIENTS:
+    for rho in COEFFICIENTS if len(y) >= FEW else [c for c in COEFFICIENTS if c <= MODERATE]:
         columns, values = (_whitened(a, rho) for a in (basis, y))
         best = np.linalg.lstsq(columns, values, rcond=None)[0]
         least = min(least, float(((values - columns @ best) ** 2).sum()))
@@ -69,10 +73,14 @@ def supported(basis: Basis, y: Array, cuts: Sequence[int]) -> list[int]:
         fewer = [[c for c in kept if c != cut] for cut in kept]
         lefts = [left(basis(one), y) for one in fewer]
         i = int(np.argmin(lefts))
-        if gain(lefts[i], now, freedom) >= CUT * math.log(len(y)):
+        if gain(lefts[i], now, freedom) >= _price(len(y)):
             break
         kept, now, columns = fewer[i], lefts[i], basis(fewer[i])
     return kept
+
+
+def _price(n: int) -> float:
+    return CUT_OF_FEW * math.log(n) if n < FEW else CUT * math.log(min(n, PLACES))
 
 
 def directed(u: Array, y: Array) -> int:

@@ -16,7 +16,6 @@ from shindan.core.evidence.phases import Phase, PhaseKind, Phases
 from shindan.logs.cuts import pieces_of_series, shortened
 from shindan.logs.direction import blocks, directed, means_of
 from shindan.logs.knots import pieces_of_table
-from shindan.logs.noise import without_outliers
 from shindan.logs.pieces import Piece
 
 Array = NDArray[np.float64]
@@ -53,16 +52,18 @@ def phases(name: str, unit: str, x: Array, y: Array) -> Phases | None:
     u = log_time(x)
     pieces = pieces_of_table(u, y) if len(y) < TABLE else pieces_of_series(places, u, y)
     at = x if places is x else places.round(2)
-    found = [_phase(same, kind, at, u, y) for kind, same in _alike(pieces, _direction(u, y))]
+    found = [_phase(same, kind, at, u, y) for kind, same in _alike(pieces, u, y)]
     return Phases(name, unit, total, tuple(found))
 
 
 def _direction(u: Array, y: Array) -> int:
-    """Whether the series as one piece falls (-1) or rises (1) beyond slow noise, or not (0)."""
+    """Whether (n,) points as one piece fall (-1) or rise (1) beyond slow noise, or not (0)."""
+    if len(y) < 4:
+        return 0
     if len(y) < TABLE:
         return directed(u, y)
     edges = blocks(len(y))
-    return directed(means_of(u, edges), means_of(without_outliers(y), edges))
+    return directed(means_of(u, edges), means_of(y, edges))
 
 
 def in_order(x: Array, y: Array) -> tuple[Array, Array]:
@@ -100,18 +101,15 @@ def log_time(x: Array) -> Array:
     return np.asarray(np.log(x - x[0] + float(np.median(steps[steps > 0]))))
 
 
-def _alike(pieces: Sequence[Piece], direction: int) -> list[tuple[PhaseKind, list[Piece]]]:
-    """Neighbours that do the same, unless the later of two falls is clearly the steeper one.
-
-    A single piece does what the ``direction`` of the series says.
-    """
-    if len(pieces) == 1:
-        moves: PhaseKind = "falling" if direction < 0 else "rising"
-        return [(_still(pieces[0]) if _slow(pieces[0]) or not direction else moves, [*pieces])]
+def _alike(pieces: Sequence[Piece], u: Array, y: Array) -> list[tuple[PhaseKind, list[Piece]]]:
+    """Neighbours that do the same, unless the later of two falls is clearly the steeper one."""
     groups: list[tuple[PhaseKind, list[Piece]]] = []
     before: Piece | None = None
-    for piece, kind in zip(pieces, _kinds(pieces), strict=True):
-        sure = kind == _kind(piece)
+    alone = [_kind(p, _direction(u[p.begin : p.end], y[p.begin : p.end])) for p in pieces]
+    if len(pieces) > 1:
+        alone = [_surely(p, k) for p, k in zip(pieces, alone, strict=True)]
+    for piece, kind, own in zip(pieces, _kinds(pieces, alone), alone, strict=True):
+        sure = kind == own
         steeper = sure and kind == "falling" and before is not None and _steeper(before, piece)
         if groups and groups[-1][0] == kind and not steeper:
             groups[-1][1].append(piece)
@@ -121,16 +119,29 @@ def _alike(pieces: Sequence[Piece], direction: int) -> list[tuple[PhaseKind, lis
     return groups
 
 
-def _kinds(pieces: Sequence[Piece]) -> list[PhaseKind]:
+def _kind(piece: Piece, direction: int) -> PhaseKind:
+    """What it does by itself: where it goes beyond slow noise, it goes."""
+    if _slow(piece):
+        return "plateau"
+    return "falling" if direction < 0 else "rising" if direction > 0 else "unclear"
+
+
+def _surely(piece: Piece, kind: PhaseKind) -> PhaseKind:
+    """A piece among others is a piece by more than chance: its own interval counts, too."""
+    if kind != "unclear" or abs(piece.slope) <= _half(piece):
+        return kind
+    return "falling" if piece.slope < 0 else "rising"
+
+
+def _kinds(pieces: Sequence[Piece], alone: Sequence[PhaseKind]) -> list[PhaseKind]:
     """What each does; a piece too noisy to tell does what a neighbour does, where it may."""
-    sure = [_kind(p) for p in pieces]
-    kinds = [*sure]
+    kinds = [*alone]
     for i, piece in enumerate(pieces):
         if kinds[i] != "unclear":
             continue
         beside = [j for j in (i - 1, i + 1) if 0 <= j < len(pieces)]
         kinds[i] = next((kinds[j] for j in beside if _may_be(piece, pieces[j])), "unclear")
-        around = {sure[j] for j in beside}
+        around = {alone[j] for j in beside}
         if len(beside) == 2 and around == {"falling"} and piece.slope < 0:
             kinds[i] = "falling"
     return kinds
@@ -141,17 +152,6 @@ def _may_be(piece: Piece, other: Piece) -> bool:
     if abs(piece.slope - other.slope) > _half(piece):
         return False
     return other.slope > 0 or piece.stop <= piece.start + FLAT * abs(piece.start)
-
-
-def _kind(piece: Piece) -> PhaseKind:
-    if _slow(piece) or abs(piece.slope) <= _half(piece):
-        return _still(piece)
-    return "falling" if piece.slope < 0 else "rising"
-
-
-def _still(piece: Piece) -> PhaseKind:
-    """No direction can be told: it stands, or it wanders further than what stands does."""
-    return "plateau" if _slow(piece) else "unclear"
 
 
 def _slow(piece: Piece) -> bool:

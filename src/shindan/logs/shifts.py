@@ -55,10 +55,16 @@ def shift(x: Array, y: Array) -> Jump | None:
 def _usual(height: Array, at: int) -> float | None:
     """How far two sides of this log usually differ, where the place has no part in it.
 
-    Slow noise moves them as far anywhere. None where there are too few other places to say.
+    Slow noise moves them as far anywhere. A level that comes back moves them, too, so the next
+    largest place has no part either. None where there are too few others to say.
     """
-    others = np.abs(height[np.abs(np.arange(len(height)) - at) > 2 * SIDE])
-    return SD * float(np.median(others)) if len(others) >= 2 * SIDE else None
+    others = np.abs(height)
+    for place in (at, None):
+        next_one = int(np.nanargmax(others)) if place is None else place
+        others[max(0, next_one - 2 * SIDE) : next_one + 2 * SIDE + 1] = np.nan
+        if np.isfinite(others).sum() < 2 * SIDE:
+            return None
+    return SD * float(np.nanmedian(others))
 
 
 def _sides(y: Array, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

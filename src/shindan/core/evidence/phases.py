@@ -8,7 +8,6 @@ from shindan.core.evidence.trend import Slope
 from shindan.core.reason import Reason
 
 PhaseKind = Literal["falling", "plateau", "rising", "unclear"]
-MAY_END = ("plateau", "falling")
 Answer = Literal["already", "yes", "no", "open"]
 
 
@@ -53,14 +52,20 @@ class Phases:
         """Each plateau or slow fall, with the fall, twice as steep or more, that ended it.
 
         A power law only ever slows down: there the model learnt something new, or something else
-        changed.
+        changed. Of a stretch without a clear direction the steepest fall counts that it may hide.
         """
         pairs = zip(self.phases, self.phases[1:], strict=False)
         return tuple(
             (a, b)
             for a, b in pairs
-            if b.kind == "falling" and a.kind in MAY_END and b.doubling < 2 * min(a.doubling, 0.0)
+            if b.kind == "falling"
+            and a.kind != "rising"
+            and b.doubling < 2 * min(_steepest(a), 0.0)
         )
+
+
+def _steepest(phase: Phase) -> float:
+    return phase.low if phase.kind == "unclear" else phase.doubling
 
 
 @dataclass(frozen=True)
