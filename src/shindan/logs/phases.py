@@ -141,16 +141,29 @@ def _kinds(pieces: Sequence[Piece], alone: Sequence[PhaseKind]) -> list[PhaseKin
             continue
         beside = [j for j in (i - 1, i + 1) if 0 <= j < len(pieces)]
         kinds[i] = next((kinds[j] for j in beside if _may_be(piece, pieces[j])), "unclear")
-        around = {alone[j] for j in beside}
-        if len(beside) == 2 and around == {"falling"} and piece.slope < 0:
+        if piece.slope < 0 and (_between_falls(alone, i) or _leads_down(piece, pieces[i + 1 :])):
             kinds[i] = "falling"
     return kinds
+
+
+def _between_falls(alone: Sequence[PhaseKind], i: int) -> bool:
+    return 0 < i < len(alone) - 1 and alone[i - 1] == alone[i + 1] == "falling"
+
+
+def _leads_down(piece: Piece, later: Sequence[Piece]) -> bool:
+    """Whether what comes next, beyond a cut that is no chance, stands lower."""
+    if not later:
+        return False
+    middle = (piece.start + piece.stop) / 2
+    return middle - later[0].start > FLAT * abs(middle)
 
 
 def _may_be(piece: Piece, other: Piece) -> bool:
     """May it do what its neighbour does, by its slope as far as can be told, and by its end?"""
     if abs(piece.slope - other.slope) > _half(piece):
         return False
+    if _slow(other):
+        return abs(piece.start - other.start) <= FLAT * abs(other.start)
     return other.slope > 0 or piece.stop <= piece.start + FLAT * abs(piece.start)
 
 
