@@ -34,7 +34,7 @@ def fall(rng: np.random.Generator, rows: int, interval: int) -> Array:
 def bumps(rng: np.random.Generator, rows: int) -> Array:
     """Shares of the whole fall that healthy runs have on top of it (rows,).
 
-    A warm-up that is a little too fast, an epoch's staircase, a cooldown at the end.
+    A warm-up that is a little too fast, an epoch's staircase.
     """
     t, made = np.arange(rows) / rows, np.zeros(rows)
     if rng.random() < 0.3:
@@ -42,9 +42,12 @@ def bumps(rng: np.random.Generator, rows: int) -> Array:
     if rng.random() < 0.3:
         epochs = int(rng.integers(2, 6))
         made -= rng.uniform(0.005, 0.03) * np.floor(t * epochs)
-    if rng.random() < 0.3:
-        made -= 0.05 * np.clip((t - 0.8) / 0.2, 0, 1) ** 1.5
     return made
+
+
+def cooled(lr: Array) -> Array:
+    """Shares of the whole fall that a learning rate brings on its way down (rows,)."""
+    return np.asarray(-0.05 * np.clip(1 - lr / lr.max(), 0, 1) ** 1.5)
 
 
 def noise(rng: np.random.Generator, rows: int) -> Array:
@@ -72,15 +75,16 @@ def healthy(seed: int) -> LogTable:
     rng = np.random.default_rng(seed)
     rows, interval = int(rng.choice([12, 40, 100, 300, 1000])), int(rng.choice([1, 10, 50]))
     start, end = ENDS[str(rng.choice(list(ENDS)))]
-    way = end + (start - end) * (fall(rng, rows, interval) + bumps(rng, rows))
-    way = np.maximum(way, 0.5 * end)
+    way, lr = fall(rng, rows, interval) + bumps(rng, rows), rates(rng, rows)
+    if lr is not None and lr[-1] < lr.max():
+        way[lr.argmax() :] += cooled(lr[lr.argmax() :])
+    way = np.maximum(end + (start - end) * way, 0.5 * end)
     sd = float(rng.choice([0.01, 0.05, 0.15, 0.3])) * end / 3
     loss = np.round(np.maximum(way + sd * noise(rng, rows), 0.01), int(rng.choice([2, 4, 8])))
     columns: dict[str, list[float | None]] = {
         "step": [float(interval * (i + 1)) for i in range(rows)],
         "loss": loss.tolist(),
     }
-    lr = rates(rng, rows)
     if lr is not None:
         columns["lr"] = lr.tolist()
     if rng.random() < 0.6:

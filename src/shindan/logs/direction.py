@@ -32,18 +32,24 @@ near each other are one); under a random walk the 97.5 % quantiles are 19 (20 po
 23 (64 means). With both, at most 5 % of series of any such noise are said to go anywhere."""
 COEFFICIENTS = (*np.linspace(0.0, 0.95, 20).tolist(), 0.97, 0.98, 0.99, 1.0)
 FEW, CUT_OF_FEW = 20, 5.5
-"""Fewer points tell nothing of their noise's correlation. They are epochs or evaluations, means of
-many batches, so it is taken to be MODERATE at most; 97.5 % quantiles 11 (8 points) to 14 (19)."""
+"""Fewer points cannot tell cuts from slow noise at all. They are epochs or evaluations, means of
+many batches: for cuts their noise is taken to be MODERATE at most; 97.5 % quantiles 11 (8 points)
+to 14 (19)."""
 MODERATE = 0.5
 ROUNDING = 1e-24
 """Squares of residuals that are rounding, relative to the values'."""
 TINY = 1e-300
 
 
-def left(basis: Array, y: Array) -> float:
-    """Squares of innovations that ``y`` (n,) = ``basis`` (n, k) b + AR(1) noise leaves at least."""
+def left(basis: Array, y: Array, most: float = 1.0) -> float:
+    """Squares of innovations that ``y`` (n,) = ``basis`` (n, k) b + AR(1) noise leaves at least.
+
+    Of noise with a coefficient of ``most`` at most.
+    """
     least = math.inf
-    for rho in COEFFICIENTS if len(y) >= FEW else [c for c in COEFFICIENTS if c <= MODERATE]:
+    for rho in COEFFICIENTS:
+        if rho > most:
+            break
         columns, values = (_whitened(a, rho) for a in (basis, y))
         best = np.linalg.lstsq(columns, values, rcond=None)[0]
         least = min(least, float(((values - columns @ best) ** 2).sum()))
@@ -67,11 +73,12 @@ def supported(basis: Basis, y: Array, cuts: Sequence[int]) -> list[int]:
     """
     kept = list(cuts)
     columns = basis(kept)
-    now = left(columns, y)
+    most = 1.0 if len(y) >= FEW else MODERATE
+    now = left(columns, y, most)
     while kept:
         freedom = len(y) - columns.shape[1]
         fewer = [[c for c in kept if c != cut] for cut in kept]
-        lefts = [left(basis(one), y) for one in fewer]
+        lefts = [left(basis(one), y, most) for one in fewer]
         i = int(np.argmin(lefts))
         if gain(lefts[i], now, freedom) >= _price(len(y)):
             break

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shindan.core.evidence.trend import Jump, LossTrend, Rise, Slope, Spike
+from shindan.logs.noise import correlation
 from shindan.logs.order import in_order
 
 Array = NDArray[np.float64]
@@ -85,6 +86,7 @@ def trend(name: str, x: Array, y: Array, told: Told) -> LossTrend | None:
         rise=told.rise,
         points=len(y),
         lowest_late=float(y[-(len(y) // 3) :].min()),
+        scatter=sd / math.sqrt(1 - correlation(y)),
     )
 
 

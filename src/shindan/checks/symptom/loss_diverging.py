@@ -92,7 +92,8 @@ def _steadily(trend: LossTrend) -> Iterator[Finding]:
 def _rises(trend: LossTrend) -> Iterator[Finding]:
     worse = min(trend.blocks[-(len(trend.blocks) // 3) :]) - trend.first
     lost = trend.lowest_late > trend.first  # else the first one may be low by chance
-    if lost and worse > max(SHARE * abs(trend.first), CLEAR * trend.noise):
+    chance = CLEAR * max(trend.noise, trend.scatter)
+    if lost and worse > max(SHARE * abs(trend.first), chance):
         yield _found(trend.first, trend, "critical", "above")
     elif trend.tail is not None and trend.above >= MOST:
         yield from _risen(trend, trend.tail)
@@ -178,10 +179,9 @@ SICK = (
     Example((_few(4.9, 40.0, 0.01, 4.9, 31.0),), finds=({"step": 90, "last": 31.0},)),
 )
 HEALTHY = (
-    # slow, heavy-tailed noise whose first value was low: others are as low
-    Example(
-        (LossTrend("loss", 900, (1.25, 1.23, 1.2, 1.19), 0.05, first=0.9, lowest_late=0.88),),
-    ),
+    # noise whose first value was low: others are as low; it is as slow as that
+    Example((LossTrend("loss", 900, (1.25, 1.2, 1.19), 0.05, first=0.9, lowest_late=0.88),)),
+    Example((LossTrend("loss", 900, (1.25, 1.2, 1.19), 0.05, first=0.9, scatter=0.16),)),
     # a slope that may be chance; one worth nothing; of a few rows the same, and a leap by half
     Example(_log(0.05, 3.0)),
     Example(_log(0.01, 7.0)),

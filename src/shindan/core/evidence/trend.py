@@ -163,6 +163,8 @@ class LossTrend(Evidence):
     points: int = 0
     lowest_late: float = float("inf")
     """The lowest single value of the last third."""
+    scatter: float = 0.0
+    """Sd of one value about the curve, slow noise included, which ``noise`` does not see."""
 
     @property
     def start(self) -> float:
