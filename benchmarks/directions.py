@@ -1,6 +1,6 @@
 """False alarms of a curve's directions and cuts: pure AR(1) noise of every correlation and length.
 
-python benchmarks/directions.py [--series 300] [--line 12] [--cut 6.4]: for each length and
+python benchmarks/directions.py [--series 300] [--line 13] [--cut 6.6]: for each length and
 coefficient, the share of series said to fall or rise anywhere, to have more than one phase,
 to leave a plateau or a slow fall, and the share whose slope's 95 % interval leaves out zero; with
 other limits than those of ``logs/direction.py`` where asked.

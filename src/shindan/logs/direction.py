@@ -23,10 +23,10 @@ BLOCKS = 64
 """Means of so many equal stretches keep what is slow, and what is fast drops out."""
 POWERS = (-1.0, 0.0, 0.5, 1.0)
 """Shapes a fall may have: a line over the step t, over ln t (0), t^-1/2 and 1 / t."""
-LINE = 12.0
+LINE = 13.0
 """What the best of them must gain on a level: under noise the 97.5 % quantile is 5 where it is
 white, and at most 12 where it is nearly a random walk, of 20 to 1,000 points."""
-CUT, PLACES = 6.4, 40
+CUT, PLACES = 6.6, 40
 """What a cut must gain on no cut, times ln n, at the best of n places (of PLACES at most: places
 near each other are one); under a random walk the 97.5 % quantiles are 19 (20 points), 24 (40) and
 23 (64 means). With both, at most 5 % of series of any such noise are said to go anywhere."""

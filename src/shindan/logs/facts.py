@@ -1,29 +1,32 @@
 """What is known of a run beside its curve: from its settings, and from what a person says."""
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 
 from shindan.core.errors import ShindanError
 from shindan.core.evidence.pairs import Facts
-from shindan.logs.numerals import number_in
+from shindan.logs.numerals import amount, number_in
 from shindan.logs.roles import normal
-from shindan.logs.table import LogTable
+from shindan.logs.table import LogTable, once
 
 NUMBERS: Mapping[str, tuple[str, ...]] = {
     "batch_size": (r"(?:per_device|per_gpu)_train_batch_size", r"micro_batch_size",
         r"(?:train|training)_batch_size", r"batch_size"),
-    "whole_batch": (r"(?:global|total|effective)_(?:train_)?batch_size",),
+    "whole_batch": (r"(?:global|total|effective)_(?:desired_)?(?:train_)?batch_size",),
     "accumulation": (r"gradient_accumulation_steps", r"grad_accum\w*", r"accumulate_grad_batches",
         r"accumulation_steps", r"update_freq"),
     "devices": (r"world_size", r"n_gpus?", r"num_(?:gpus|devices|processes)", r"ddp_world_size"),
     "sequence_length": (r"block_size", r"seq_len(?:gth)?", r"max_seq_len(?:gth)?", r"max_length",
         r"context_length", r"n_ctx", r"bptt", r"n_seq", r"sequence_length",
-        r"seq_length", r"length"),
+        r"seq_length", r"sequence_length_t", r"length"),
     "learning_rate": (r"learning_rate", r"lr", r"max_lr", r"initial_lr", r"peak_lr"),
     "parameters": (r"n_params", r"num_params", r"parameters", r"num_parameters", r"n_parameters",
-        r"total_params"),
+        r"params", r"total_param(?:eter)?s", r"model_param(?:eter)?s", r"number_of_parameters"),
     "layers": (r"n_layers?", r"num_layers", r"num_hidden_layers", r"nlayers", r"layers", r"depth"),
+    "width": (r"d_model", r"n_embd", r"hidden_size", r"emb_size", r"emsize", r"hidden_dim",
+        r"model_dim", r"channels"),
     "vocab_size": (r"vocab_size", r"n_vocab", r"vocabulary_size", r"ntokens?"),
     "bytes_per_token": (r"bytes_per_token",),
     "label_smoothing": (r"label_smoothing(?:_factor)?",),
@@ -42,6 +45,11 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "optimizer": (r"optim", r"optimizer"),
     "tokenizer": (r"tokenizer", r"tokenizer_name(?:_or_path)?"),
     "data": (r"dataset_name", r"dataset", r"corpus"),
+    "model": (
+        r"model(?:_type|_name|_class|_arch)?(?:_or_path)?",
+        r"arch(?:itecture)?",
+        r"rnn_type",
+    ),
     "command": (r"command",),
     "positions": (r"positions",),
     "reduction": (r"reduction",),
@@ -56,6 +64,14 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "loss_over": ("step", "epoch", "run", "running"),
     "unit": ("nats", "bits", "perplexity"),
 }
+TENSORS = r"num_(?:non_)?decayed_parameter_tensors"
+"""nanoGPT's two lines: ``50, with 124,354,560 parameters``."""
+IN_TOKENS = 1 << 16
+"""A whole batch from here on is counted in tokens, as nanoGPT and llm.c do: nobody takes as many
+sequences."""
+LEAST_SPEED = 0.05
+"""Steps of a second, rounded to three figures behind the point by HF: below this the batch made
+from it is off by more than a hundredth."""
 MASKING = (r"mlm_probability", r"mask(?:ing)?_(?:prob|probability|ratio|rate|share)")
 Given = Mapping[str, float | str]
 
@@ -80,9 +96,15 @@ def given(texts: Sequence[str], names: Sequence[str]) -> list[dict[str, float | 
             key, equals, value = part.strip().partition("=")
             if not equals or not value:
                 raise ShindanError("fact-not-given", text=text)
-            name = _canonical(normal(key))
-            found[at][name] = _value(name, value)
+            name, known_value = fact(normal(key), value)
+            found[at][name] = known_value
     return found
+
+
+def fact(key: str, text: str) -> tuple[str, float | str]:
+    """The fact's own name and its value, as a person gave them."""
+    name = _canonical(key)
+    return name, _value(name, text)
 
 
 def _canonical(key: str) -> str:
@@ -123,7 +145,7 @@ def known(table: LogTable, said: Given) -> dict[str, float | str]:
         if value is None:
             continue
         if key in NUMBERS:
-            number = number_in(value)
+            number = amount(value)
             if number is not None and number >= 0:
                 found[key] = number
         elif isinstance(value, str) and (key not in CHOICES or value in CHOICES[key]):
@@ -134,13 +156,45 @@ def known(table: LogTable, said: Given) -> dict[str, float | str]:
     masked = number_in(_setting(table, MASKING))
     if masked:
         found.setdefault("positions", "masked")
-    if "batch_size" not in said and found.get("batch_size") is not None:
-        parts = [float(found[k]) for k in ("batch_size", "accumulation", "devices") if found.get(k)]
-        whole = 1.0
-        for part in parts:
-            whole *= part
-        found["batch_size"] = found.get("whole_batch") or whole
+    if "parameters" not in found and (parameters := _in_tensors(table)):
+        found["parameters"] = parameters
+    if "batch_size" not in said:
+        _batch(table, found)
     return found
+
+
+def _in_tensors(table: LogTable) -> float:
+    """The sum of the parameters that are told by kinds of tensors."""
+    total = 0.0
+    for name, value in table.settings.items():
+        counted = re.search(r"with ([\d,]+) parameters", str(value))
+        if counted and re.fullmatch(TENSORS, normal(name)):
+            total += float(counted[1].replace(",", ""))
+    return total
+
+
+def _batch(table: LogTable, found: dict[str, float | str]) -> None:
+    """The sequences of an update, all devices and accumulation counted, where that is known."""
+    whole = found.get("whole_batch")
+    if isinstance(whole, float) and whole >= IN_TOKENS:
+        found.setdefault("tokens_per_update", whole)
+        found.pop("batch_size", None)
+        if isinstance(length := found.get("sequence_length"), float) and length > 0:
+            found["batch_size"] = whole / length
+        return
+    if table.format == "hf-trainer-state":
+        # its state has the batch of a device, and of the rest only how fast it went
+        samples, steps = (once(table, f"train_{what}_per_second") for what in ("samples", "steps"))
+        if "accumulation" not in found:
+            found.pop("batch_size", None)
+            if samples and steps and steps >= LEAST_SPEED:
+                found["batch_size"] = float(round(samples / steps))
+            return
+    if whole:
+        found["batch_size"] = whole
+    elif found.get("batch_size") is not None:
+        parts = [float(found[k]) for k in ("batch_size", "accumulation", "devices") if found.get(k)]
+        found["batch_size"] = math.prod(parts)
 
 
 def facts(found: Given) -> Facts:
@@ -153,8 +207,11 @@ def facts(found: Given) -> Facts:
         rate=number.get("learning_rate"),
         schedule=word.get("schedule"),
         optimizer=word.get("optimizer"),
+        model=word.get("model"),
         parameters=number.get("parameters"),
         layers=number.get("layers"),
+        width=number.get("width"),
+        tokens_per_update=number.get("tokens_per_update"),
         vocabulary=number.get("vocab_size"),
         tokenizer=word.get("tokenizer"),
         bytes_per_token=number.get("bytes_per_token"),

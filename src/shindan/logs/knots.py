@@ -54,7 +54,7 @@ def _knots(u: Array, y: Array, price: float) -> list[int]:
     left = _left(u, y, knots)
     while len(knots) < min(MOST, (len(y) - 2) // 3):
         more, left_then = _moved(u, y, _added(u, y, knots))
-        if left - left_then <= price:
+        if not left - left_then > price:  # also where numbers of 1e300 make it no number
             break
         knots, left = more, left_then
     return knots

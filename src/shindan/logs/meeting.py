@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from shindan.core.evidence.pairs import AXES, Meeting
+from shindan.core.evidence.axes import AXES, Axis
+from shindan.core.evidence.pairs import Meeting
 from shindan.logs.noise import correlation, off_line
 from shindan.logs.sides import Of, Run
 from shindan.logs.table import Numbers
@@ -19,9 +20,13 @@ MANY = 20
 """Points from which a curve is noisy rather than a table of evaluations."""
 
 
+Level = tuple[float, float, float]
+"""Where, the level, its standard error."""
+
+
 def ends(a: Run, b: Run, of: Of) -> Meeting | None:
     """Both at their own ends."""
-    levels = [_end(run, of) for run in (a, b)]
+    levels = [end_of(run, of) for run in (a, b)]
     if levels[0] is None or levels[1] is None:
         return None
     (at_a, value_a, sd_a), (at_b, value_b, sd_b) = levels[0], levels[1]
@@ -31,23 +36,35 @@ def ends(a: Run, b: Run, of: Of) -> Meeting | None:
 def meetings(a: Run, b: Run, of: Of) -> Iterator[Meeting]:
     """Both at the budget of the one that spent less, on every axis both are known on."""
     for axis in AXES:
-        x_a, y_a = a.points(of, axis)
-        x_b, y_b = b.points(of, axis)
-        if not len(x_a) or not len(x_b):
+        reach = a.reach(of, axis), b.reach(of, axis)
+        if reach[0] is None or reach[1] is None:
             continue
-        at = min(float(x_a[-1]), float(x_b[-1]))
-        one, other = level(x_a, y_a, at), level(x_b, y_b, at)
+        at = min(reach[0], reach[1])
+        one, other = level_of(a, of, axis, at), level_of(b, of, axis, at)
         if one is not None and other is not None:
             error = math.hypot(one[2], other[2])
             rates = a.rate_left(axis, one[0]), b.rate_left(axis, other[0])
             yield Meeting(axis, at, one[1], other[1], one[0], other[0], error, *rates)
 
 
-def level(x: Numbers, y: Numbers, at: float) -> tuple[float, float, float] | None:
-    """(where, level, its standard error) of a curve at a budget; None where it does not reach."""
+def level_of(run: Run, of: Of, axis: Axis, at: float) -> Level | None:
+    """The run's level at a budget; None where it does not reach it, or was not measured there."""
+    x, y = run.points(of, axis)
+    found = level(x, y, at, noisy=of == "training") if len(x) else None
+    if found is None or run.error is None:
+        return found
+    return found[0], found[1], run.error
+
+
+def level(x: Numbers, y: Numbers, at: float, noisy: bool = True) -> Level | None:
+    """Of a curve at a budget; None where it does not reach it.
+
+    An evaluation is on a fixed set: its value is taken as it is, not as a mean over its
+    neighbours, which the last part of a decay would raise.
+    """
     if at <= 0 or x[0] > at * (1 + NEAR):
         return None
-    if len(x) >= MANY:
+    if noisy and len(x) >= MANY:
         near = (x > at * (1 - AROUND)) & (x <= at * (1 + 1e-9))
         if near.sum() >= 3:
             return at, float(y[near].mean()), _error(y, int(near.sum()))
@@ -60,16 +77,17 @@ def level(x: Numbers, y: Numbers, at: float) -> tuple[float, float, float] | Non
     return at, float(np.interp(math.log(at), np.log(x), y)), sd
 
 
-def _end(run: Run, of: Of) -> tuple[float, float, float] | None:
+def end_of(run: Run, of: Of) -> Level | None:
+    """The run at its end, on the first axis that is known of it."""
     for axis in AXES:
-        x, y = run.points(of, axis)
-        if len(x) and x[-1] > 0:
-            return level(x, y, float(x[-1]))
+        reach = run.reach(of, axis)
+        if reach is not None and reach > 0:
+            return level_of(run, of, axis, reach)
     values = run.curves.get(of)
     there = values[np.isfinite(values)] if values is not None else np.empty(0)
     if not len(there):
         return None
-    if len(there) < MANY:
+    if len(there) < MANY or of == "validation":
         return math.nan, float(there[-1]), _scatter(np.arange(1.0, len(there) + 1), there)
     tail = there[-max(3, round(AROUND * len(there))) :]
     return math.nan, float(tail.mean()), _error(there, len(tail))

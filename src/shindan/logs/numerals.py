@@ -80,3 +80,14 @@ def number_in(value: object) -> float | None:
         return float(value) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def amount(value: object) -> float | None:
+    """A setting's number, which may be written ``124,475,904`` or ``30.03M``; None for others."""
+    plain = number_in(value)
+    if plain is not None or not isinstance(value, str):
+        return plain
+    found = re.match(rf"\s*({PLAIN})\s*([kKMBGT])?\b", value)
+    if not found or found.end() < len(value.rstrip()):
+        return None
+    return float(found[1].replace(",", "")) * MULTIPLES.get(found[2] or "", 1.0)

@@ -4,45 +4,61 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from shindan.core.evidence.axes import AXES, Axis
+from shindan.core.evidence.gap import Gap
 from shindan.core.evidence.pairs import (
-    AXES,
-    Axis,
     Facts,
     Meeting,
     Overlay,
     Pair,
     Side,
+    other_quantity,
     other_tokens,
 )
+from shindan.core.evidence.sweeps import Sweep
 from shindan.logs.meeting import ends, meetings
+from shindan.logs.parts import RATES, SAME, split
+from shindan.logs.rerun import rerun
 from shindan.logs.sides import Of, Run
 from shindan.logs.table import Numbers
 
 DRAWN = 2000
 SETTINGS = (
-    "batch", "length", "rate", "schedule", "optimizer", "parameters", "layers", "vocabulary",
-    "tokenizer", "positions", "reduction", "padding", "smoothing", "data",
+    "batch", "length", "rate", "schedule", "optimizer", "model", "parameters", "layers",
+    "vocabulary", "tokenizer", "positions", "reduction", "padding", "smoothing", "data",
 )  # fmt: skip
 SHOWN = {"batch": "batch_size", "length": "sequence_length", "rate": "learning_rate",
     "vocabulary": "vocab_size", "smoothing": "label_smoothing"}  # fmt: skip
 """Names of facts as a person gives them, where they differ."""
 
 
-def pair(a: Run, b: Run) -> Pair:
-    """Two runs compared; per byte where tokens differ and the bytes of a token are known."""
+def pair(a: Run, b: Run, sweeps: Sequence[Sweep] = ()) -> Pair:
+    """Two runs compared; per byte where tokens differ and the bytes of a token are known.
+
+    ``sweeps`` are those among all runs of the comparison.
+    """
     of = _set(a, b)
     per_byte = bits_per_byte(a.side.facts, b.side.facts)
     comparable = other_tokens(a.side.facts, b.side.facts) is None or per_byte is not None
+    comparable = comparable and not other_quantity(a.side.facts, b.side.facts)
     end = ends(a, b, of) if comparable else None
     met = tuple(meetings(a, b, of)) if comparable else ()
     if per_byte is not None:
         end = _scaled(end, per_byte) if end else None
         met = tuple(_scaled(m, per_byte) for m in met)
     one, other = _alike(a.side, b.side, of)
-    return Pair(
+    made = Pair(
         one, other, of, end, met, tuple(_differ(a.side.facts, b.side.facts)), per_byte is not None,
         rerun(a.side.facts, b.side.facts),
     )  # fmt: skip
+    gap = split(a, b, made, per_byte or (1.0, 1.0), sweeps)
+    return replace(made, gap=gap, rerun="" if _fair(gap) else made.rerun)
+
+
+def _fair(gap: Gap | None) -> bool:
+    """Does one thing differ already, at one budget?"""
+    budget = gap.part("budget") if gap else None
+    return gap is not None and gap.mixed is None and budget is not None and budget.how == "equal"
 
 
 def _alike(a: Side, b: Side, of: Of) -> tuple[Side, Side]:
@@ -75,35 +91,20 @@ def _differ(a: Facts, b: Facts) -> list[str]:
     made = []
     for name in SETTINGS:
         one, other = getattr(a, name), getattr(b, name)
-        if one is not None and other is not None and one != other:
+        if one is not None and other is not None and not _same(one, other, name):
             made.append(f"{SHOWN.get(name, name)} {_short(one)} / {_short(other)}")
     return made
 
 
+def _same(one: float | str, other: float | str, name: str) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    within = {"rate": RATES, "parameters": SAME}
+    return math.isclose(one, other, rel_tol=within.get(name, 1e-6))
+
+
 def _short(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:,.10g}"
-
-
-def rerun(a: Facts, b: Facts) -> str:
-    """The second run again, fairly: as the first in batch and budget; its own model stays.
-
-    ``key=value`` as recipes take them; after the run's own command, where that is known.
-    """
-    wanted: list[str] = []
-    if a.batch is not None and b.batch is not None and a.batch != b.batch:
-        wanted.append(f"batch_size={a.batch:.10g}")
-    if a.rate is not None and b.rate is not None and a.rate != b.rate and not wanted:
-        wanted.append(f"learning_rate={a.rate:.10g}")
-    updates_a, updates_b = a.of("updates"), b.of("updates")
-    if updates_a is not None and updates_b is not None and not _near(updates_a, updates_b):
-        wanted.append(f"max_updates={updates_a:.0f}")
-    if a.seed is not None and b.seed is not None and a.seed != b.seed and wanted:
-        wanted.append(f"seed={a.seed:.0f}")
-    return " ".join([b.command, *wanted] if b.command and wanted else wanted)
-
-
-def _near(one: float, other: float) -> bool:
-    return abs(one - other) <= 0.1 * max(one, other)
 
 
 def overlay(runs: Sequence[Run], of: Of) -> Overlay | None:

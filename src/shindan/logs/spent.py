@@ -1,26 +1,35 @@
 """Where each row of a log stands on every axis two runs can be compared on."""
 
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from shindan.core.evidence.pairs import AXES, Axis
+from shindan.core.evidence.axes import AXES, Axis, Clock
+from shindan.logs.clocks import TOTAL, timed, tokens_of_update
 from shindan.logs.facts import Given
 from shindan.logs.judged import Judged
-from shindan.logs.roles import normal
-from shindan.logs.table import LogTable, Numbers
+from shindan.logs.table import Numbers, once
 
-CLOCKS = r"(?:\w*_)?(?:elapsed|runtime|wall_?time|time|timestamp|date|seconds|_runtime)(?:_\w+)?"
-UNITS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-ONCE: Mapping[Axis, str] = {"seconds": "train_runtime", "flops": "total_flos"}
+ONCE: Mapping[Axis, str] = {"seconds": TOTAL, "flops": "total_flos"}
 """What Hugging Face's Trainer writes in its last row."""
 FLOPS = 6.0
 """Of a parameter and a token, forward and backward (Kaplan et al. 2020, without attention)."""
 
 
-def positions(log: Judged, found: Given) -> Mapping[Axis, Numbers]:
+@dataclass(frozen=True)
+class Places:
     """Axis -> where each row stands (rows,), NaN where that is not known; known axes alone."""
+
+    at: Mapping[Axis, Numbers]
+    clock: Clock | None = None
+    """Where the seconds come from."""
+    tokens_each: float | None = None
+    """Tokens of an update, all devices and accumulation counted."""
+
+
+def positions(log: Judged, found: Given) -> Places:
+    """Where the rows stand on every axis that is known."""
     x, unit, table = log.axis.x, log.axis.unit, log.table
     made: dict[Axis, Numbers] = {}
     epoch = log.roles.get(table, "epoch")
@@ -39,20 +48,27 @@ def positions(log: Judged, found: Given) -> Mapping[Axis, Numbers]:
         made["epochs"] = epoch
     elif "updates" in made and per_epoch is not None:
         made["epochs"] = made["updates"] / per_epoch
-    _tokens(log, found, made)
-    seconds = _seconds(table, x)
-    if seconds is not None:
-        made["seconds"] = seconds
+    each = _tokens(log, found, made)
+    time = timed(table, made.get("updates"), each)
+    if time is not None:
+        made["seconds"] = time.seconds - _started(log, time.seconds, time.clock)
     if "tokens" in made and "parameters" in found:
         made["flops"] = FLOPS * float(found["parameters"]) * made["tokens"]
-    return {axis: made[axis] for axis in AXES if axis in made}
+    at = {axis: made[axis] for axis in AXES if axis in made}
+    return Places(at, time.clock if time else None, each)
+
+
+def _started(log: Judged, seconds: Numbers, clock: Clock) -> float:
+    """By dates, the moment at which the run that is judged began: others may stand before it."""
+    rows = np.flatnonzero(log.axis.kept & np.isfinite(seconds))
+    return float(seconds[rows[0]]) if clock == "dates" and len(rows) else 0.0
 
 
 def spent(log: Judged, found: Given, at: Mapping[Axis, Numbers]) -> dict[Axis, float]:
     """What the whole run took, as said, else as far as its log goes."""
     made: dict[Axis, float] = {}
     for axis in AXES:
-        reached = at[axis][np.isfinite(at[axis])] if axis in at else np.empty(0)
+        reached = at[axis][log.axis.kept & np.isfinite(at[axis])] if axis in at else np.empty(0)
         if axis in found and float(found[axis]) > 0:
             made[axis] = float(found[axis])
         elif axis in ONCE and (value := once(log.table, ONCE[axis])) is not None:
@@ -60,13 +76,6 @@ def spent(log: Judged, found: Given, at: Mapping[Axis, Numbers]) -> dict[Axis, f
         elif len(reached):
             made[axis] = float(reached.max())
     return made
-
-
-def once(table: LogTable, column: str) -> float | None:
-    """The one value of a column that a writer fills at the end."""
-    values = table.columns.get(column)
-    there = values[np.isfinite(values)] if values is not None else np.empty(0)
-    return float(there[0]) if len(there) == 1 else None
 
 
 def _per_epoch(log: Judged, found: Given) -> float | None:
@@ -79,26 +88,19 @@ def _per_epoch(log: Judged, found: Given) -> float | None:
     return None
 
 
-def _tokens(log: Judged, found: Given, made: dict[Axis, Numbers]) -> None:
+def _tokens(log: Judged, found: Given, made: dict[Axis, Numbers]) -> float | None:
+    """Put in the tokens as logged, else as counted; tokens of an update, where they are known."""
+    updates, each = made.get("updates"), found.get("tokens_per_update")
+    if each is None and {"batch_size", "sequence_length"} <= set(found):
+        each = float(found["batch_size"]) * float(found["sequence_length"])
+    if each is None:
+        each = tokens_of_update(log.table, updates)
     logged = log.roles.get(log.table, "tokens")
-    if logged is not None and np.isfinite(logged).any():
+    if logged is not None and np.nanmax(logged, initial=0.0) > 0:
         made["tokens"] = logged
-    elif "updates" in made:
-        each = found.get("tokens_per_update")
-        if each is None and {"batch_size", "sequence_length"} <= set(found):
-            each = float(found["batch_size"]) * float(found["sequence_length"])
-        if each is not None:
-            made["tokens"] = made["updates"] * float(each)
-
-
-def _seconds(table: LogTable, x: Numbers) -> Numbers | None:
-    """Seconds since the first row, from a clock or a count that runs, or from times of steps."""
-    for name, values in table.columns.items():
-        there = values[np.isfinite(values)]
-        if len(there) < 2 or not re.fullmatch(CLOCKS, normal(name)):
-            continue
-        scale = UNITS.get(str(table.settings.get(f"units.{name}", "s")), 1.0)
-        if (np.diff(there) >= 0).all() and there[-1] > there[0]:
-            start = there[0] if there[0] > 1e8 else 0.0  # a date, or time gone by
-            return np.asarray((values - start) * scale)
-    return None
+        both = np.isfinite(logged) & (updates > 0) if updates is not None else np.zeros(0, bool)
+        if updates is not None and both.any():
+            each = float(np.median(logged[both] / updates[both]))
+    elif updates is not None and each is not None:
+        made["tokens"] = updates * float(each)
+    return None if each is None else float(each)

@@ -41,3 +41,10 @@ class LogTable:
     def __len__(self) -> int:
         """Rows."""
         return max((len(v) for v in (*self.columns.values(), *self.words.values())), default=0)
+
+
+def once(table: LogTable, column: str) -> float | None:
+    """The one value of a column that a writer fills at the end."""
+    values = table.columns.get(column)
+    there = values[np.isfinite(values)] if values is not None else np.empty(0)
+    return float(there[0]) if len(there) == 1 else None

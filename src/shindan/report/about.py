@@ -35,6 +35,9 @@ def about(subject: Subject, say: Words) -> tuple[tuple[str, str], ...]:
 def lines(subject: Subject, say: Words) -> Iterator[str]:
     """What a log is, in a few lines: its size and steps, its roles, what is odd, what was lost."""
     facts = subject.facts
+    if "rows" not in facts:
+        yield say("log_stated")
+        return
     form = say("log_format", format=facts.get("format", "?"), n=f"{facts.get('rows', 0):,}")
     if "axis" in facts:
         span = say(

@@ -8,7 +8,7 @@ from shindan.core.evidence.curve import Curve, DataLines, FixedBatch, LayerPictu
 from shindan.core.evidence.logs import LogCurve
 from shindan.core.evidence.pairs import Comparison
 from shindan.core.evidence.phases import Course
-from shindan.report import ahead, compared
+from shindan.report import ahead, compared, shares
 from shindan.report.chart import (
     Chart,
     Drawing,
@@ -21,6 +21,7 @@ from shindan.report.chart import (
 )
 from shindan.report.dotplot import DotDrawing, DotPlot, Row, draw_dots, most_changed
 from shindan.report.view import View
+from shindan.report.waterfall import FallDrawing, draw_fall
 from shindan.report.words import Words
 
 SPREAD = 50.0
@@ -31,11 +32,12 @@ MODULES = 60
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with its caption's note; one of ``chart`` and ``dots`` is there."""
+    """A drawing with its caption's note; one of ``chart``, ``dots`` and ``fall`` is there."""
 
     title: str
     chart: Drawing | None = None
     dots: DotDrawing | None = None
+    fall: FallDrawing | None = None
     note: str = ""
 
 
@@ -52,6 +54,7 @@ def figures(view: View, say: Words) -> tuple[Figure, ...]:
     comparison = view.get(Comparison)
     if comparison is not None:
         drawn.append(_compared(comparison, say))
+        drawn += [Figure(w.title, fall=draw_fall(w)) for w in shares.waterfalls(comparison, say)]
     if curve is not None:
         drawn += [_learning_rate(curve, say), _gradients(curve, say)]
     if layers is not None:

@@ -12,7 +12,8 @@ from shindan.core.evidence.pairs import Comparison
 from shindan.core.text import Language
 from shindan.report import prose
 from shindan.report.about import about, names
-from shindan.report.compared import SideBySide, table
+from shindan.report.board import Board
+from shindan.report.boards import boards
 from shindan.report.figures import Figure, figures
 from shindan.report.numbers import number
 from shindan.report.outline import Outline, outline
@@ -37,7 +38,7 @@ class Part:
     figures: tuple[Figure, ...]
     predictions: tuple[Prediction, ...]
     fixed: FixedPoint | None
-    compared: SideBySide | None
+    boards: tuple[Board, ...]
     level: int
 
 
@@ -74,7 +75,7 @@ def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: 
         figures=figures(view, say),
         predictions=fixed.predictions[:PREDICTIONS] if fixed else (),
         fixed=fixed.points[-1] if fixed and fixed.points else None,
-        compared=table(comparison, say) if comparison else None,
+        boards=boards(comparison, say) if comparison else (),
         level=level,
     )
 

@@ -6,8 +6,9 @@ from textwrap import indent
 from shindan.core.evidence.pairs import Comparison
 from shindan.core.finding import Subject
 from shindan.core.text import Language
-from shindan.report import compared
 from shindan.report.about import lines, names
+from shindan.report.board import Board
+from shindan.report.boards import boards
 from shindan.report.outline import Change, Entry, outline
 from shindan.report.terminal import headline, not_run
 from shindan.report.view import View
@@ -25,7 +26,8 @@ def render(view: View, language: Language) -> str:
         parts.append("\n".join(_log(log, say) for log in logs))
     comparison = view.get(Comparison)
     if comparison is not None:
-        parts += [f"## {say('section_compared')}", _side_by_side(comparison, say)]
+        for board in boards(comparison, say):
+            parts += [f"## {board.title}", _board(board)]
     for section in ("causes", "risks", "symptoms"):
         entries: tuple[Entry, ...] = getattr(report, section)
         if entries:
@@ -43,12 +45,12 @@ def render(view: View, language: Language) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _side_by_side(comparison: Comparison, say: Words) -> str:
-    made = compared.table(comparison, say)
-    head = [f"| | {' | '.join(map(_cell, made.names))} |", "|---" * (len(made.names) + 1) + "|"]
-    rows = (f"| {_cell(name)} | {' | '.join(map(_cell, cells))} |" for name, cells in made.rows)
+def _board(board: Board) -> str:
+    head = [f"| | {' | '.join(map(_cell, board.names))} |", "|---" * (len(board.names) + 1) + "|"]
+    rows = (f"| {_cell(name)} | {' | '.join(map(_cell, cells))} |" for name, cells in board.rows)
     told = "\n".join([*head, *rows])
-    return f"{told}\n\n{made.hint}" if made.hint else told
+    notes = "\n".join(f"- {note}" for note in board.notes)
+    return f"{told}\n\n{notes}" if notes else told
 
 
 def _log(log: Subject, say: Words) -> str:

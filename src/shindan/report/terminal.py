@@ -9,7 +9,8 @@ from rich.text import Text
 from shindan.core.evidence.pairs import Comparison
 from shindan.core.finding import Subject
 from shindan.core.text import Language
-from shindan.report import about, compared
+from shindan.report import about
+from shindan.report.boards import boards
 from shindan.report.outline import Change, Entry, Outline, outline
 from shindan.report.prose import Prose, first_sentence
 from shindan.report.view import View
@@ -101,18 +102,20 @@ def _report(
 
 
 def _side_by_side(comparison: Comparison, say: Words, width: int) -> Iterable[RenderableType]:
-    made = compared.table(comparison, say)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("", style="dim", overflow="fold")
-    for name in made.names:
-        table.add_column(name, overflow="fold")
-    for name, cells in made.rows:
-        table.add_row(name, *cells)
-    yield _heading(say("section_compared"))
-    yield table
-    if made.hint:
-        yield wrap(_inline(made.hint, "dim"), width)
-    yield ""
+    for board in boards(comparison, say):
+        if board.wide:
+            continue
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("", style="dim", overflow="fold")
+        for name in board.names:
+            table.add_column(name, overflow="fold")
+        for name, cells in board.rows:
+            table.add_row(name, *cells)
+        yield _heading(board.title)
+        yield table
+        for note in board.notes:
+            yield wrap(_inline(note, "dim"), width)
+        yield ""
 
 
 def _log(log: Subject, say: Words, width: int) -> RenderableType:

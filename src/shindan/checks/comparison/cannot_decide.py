@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from shindan.core.check import Pairing, check
+from shindan.core.evidence.gap import Gap, Part
 from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
 from shindan.core.evidence.phases import Course, Phase, PhaseKind, Phases, Window
 from shindan.core.evidence.trend import Evaluations, FewLosses, Slope
@@ -84,7 +85,7 @@ def from_pair(pair: Pair) -> Iterator[Finding]:
     """Two runs whose difference is within its error wherever they meet."""
     if pair.ends is not None and not pair.meetings:
         yield Finding(measured={"run_a": pair.a.name, "run_b": pair.b.name}, variant="apart")
-    elif pair.meetings and not any(m.clear for m in pair.meetings):
+    elif pair.meetings and not any(m.clear for m in pair.meetings) and not _one_run(pair):
         closest = pair.meetings[0]
         yield Finding(
             measured={
@@ -97,6 +98,12 @@ def from_pair(pair: Pair) -> Iterator[Finding]:
             },
             variant="pair",
         )
+
+
+def _one_run(pair: Pair) -> bool:
+    """Are both logs one run's, so that there is nothing to decide?"""
+    rest = pair.gap.part("rest") if pair.gap else None
+    return rest is not None and rest.how == "equal"
 
 
 def _window(low: float, high: float, t: float) -> Window:
@@ -148,6 +155,18 @@ HEALTHY = (
     Example(evidence=(_window(-0.43, -0.20, -5.4),)),
     Example(evidence=(_window(0.04, 0.37, 2.5),)),
     Example(evidence=(_window(-0.04, 0.05, 0.2),)),
+    # one run and its beginning
+    Example(
+        evidence=(
+            Pair(
+                Side("one", Facts()),
+                Side("its beginning", Facts()),
+                ends=Meeting("updates", 1000, 3.2, 3.3, 1000, 900),
+                meetings=(Meeting("updates", 900, 3.3, 3.3, 900, 900, 0.01),),
+                gap=Gap(-0.1, 0.01, (Part(("budget",), -0.1), Part(("rest",), 0.0, how="equal"))),
+            ),
+        ),
+    ),
     # two runs that differ where they meet; per different tokens (another finding)
     Example(evidence=(Pair(Side("one", Facts()), Side("two", Facts())),)),
     Example(evidence=(_pair(Meeting("updates", 1000, 3.41, 3.20, 1000, 1000, 0.01)),)),

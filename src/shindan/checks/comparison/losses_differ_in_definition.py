@@ -9,11 +9,9 @@ of an epoch that agree in their order accuse nobody.
 from collections.abc import Iterator
 
 from shindan.core.check import Pairing, check
-from shindan.core.evidence.pairs import Facts, Pair, Quoted, Side
+from shindan.core.evidence.pairs import Facts, Pair, Quoted, Side, other_quantity
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Measure, Severity
-
-COUNTED = ("positions", "reduction", "padding", "smoothing")
 
 
 @check(
@@ -26,10 +24,9 @@ COUNTED = ("positions", "reduction", "padding", "smoothing")
 def CHECK(pair: Pair) -> Iterator[Finding]:
     """What each loss is quoted as, what it counts, and both read alike."""
     names: dict[str, Measure] = {"run_a": pair.a.name, "run_b": pair.b.name}
-    for what in COUNTED:
+    for what in other_quantity(pair.a.facts, pair.b.facts):
         one, other = getattr(pair.a.facts, what), getattr(pair.b.facts, what)
-        if one is not None and other is not None and one != other:
-            yield Finding({**names, "what": what, "one": one, "other": other}, variant="counted")
+        yield Finding({**names, "what": what, "one": one, "other": other}, variant="counted")
     a, b = pair.a.quoted, pair.b.quoted
     if a is None or b is None or (a.over, a.of) == (b.over, b.of):
         return
@@ -72,6 +69,15 @@ SICK = (
             ),
         ),
         finds=({"one": "masked", "other": "all"},),
+    ),
+    Example(
+        evidence=(
+            Pair(
+                _side("sft", (2.1, "step"), objective="language"),
+                _side("dpo", (0.6, "step"), objective="reward"),
+            ),
+        ),
+        finds=({"what": "objective", "one": "language", "other": "reward"},),
     ),
 )
 HEALTHY = (

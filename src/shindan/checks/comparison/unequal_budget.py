@@ -2,14 +2,18 @@
 
 Held against each other where both had spent the same: major where the order turns round at equal
 updates or tokens, minor where it does only at equal time or FLOPs, or where more than half of the
-difference goes with the budget. Budgets within a tenth of each other count as equal; a difference
-that stands at every equal budget accuses nobody.
+difference goes with the budget; info where updates or tokens are equal and only time or FLOPs are
+not. An order that turns round where the better one had come down its schedule and the other had not
+is minor: the decay may be all there is to it. Budgets within a tenth of each other count as equal;
+a difference that stands at every equal budget accuses nobody.
 """
 
+import math
 from collections.abc import Iterator
 
 from shindan.core.check import Pairing, check
-from shindan.core.evidence.pairs import Axis, Facts, Meeting, Pair, Side
+from shindan.core.evidence.axes import Axis
+from shindan.core.evidence.pairs import Facts, Meeting, Pair, Side
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Measure, Severity
 
@@ -33,12 +37,16 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
     end = pair.ends.gap
     unequal = [m for m in pair.meetings if _unequal(pair, m)]
     turned = [m for m in unequal if m.clear and m.gap * end < 0]
-    mostly = [m for m in unequal if abs(end - m.gap) > MOST * abs(end)]
+    mostly = [m for m in unequal if math.copysign(1, end) * (end - m.gap) > MOST * abs(end)]
     chosen = next(iter((*turned, *mostly)), None)
     if chosen is None or abs(end) <= 2 * pair.ends.error:
         return
     stands = tuple(m.axis for m in pair.meetings if m.gap * end > 0)
-    severity: Severity = "major" if chosen in turned and chosen.axis in LEARNING else "minor"
+    meant = any(m.axis in LEARNING and m not in unequal for m in pair.meetings)
+    severity: Severity = "info" if meant and chosen.axis not in LEARNING else "minor"
+    decayed = chosen in turned and _decayed(chosen)
+    if chosen in turned and chosen.axis in LEARNING and not decayed:
+        severity = "major"
     left: dict[str, Measure] = (
         {"left_a": chosen.rate_a or 0.0, "left_b": chosen.rate_b or 0.0}
         if chosen.schedules_differ
@@ -66,8 +74,19 @@ def CHECK(pair: Pair) -> Iterator[Finding]:
             "rerun": pair.rerun or f"{chosen.axis}={_spent(pair.a, chosen.axis):.0f}",
         },
         severity=severity,
-        variant="" if chosen not in turned else "turned_here" if stands else "turned",
+        variant="decayed" if decayed else _variant(chosen in turned, stands),
     )
+
+
+def _variant(turned: bool, stands: tuple[Axis, ...]) -> str:
+    return "" if not turned else "turned_here" if stands else "turned"
+
+
+def _decayed(met: Meeting) -> bool:
+    """Is the better one the one that had come down its schedule, the other not?"""
+    if not met.schedules_differ or met.rate_a is None or met.rate_b is None:
+        return False
+    return (met.gap > 0) == (met.rate_b < met.rate_a)
 
 
 def _unequal(pair: Pair, meeting: Meeting) -> bool:
@@ -121,6 +140,8 @@ SICK = (
     ),
 )
 HEALTHY = (
+    # far more time, and worse at equal time by even more
+    Example(evidence=(_pair((3.0, 3.2), (3.0, 3.8), (9400, 83000), axis="seconds"),)),
     # equal budgets; worse at every budget; two seeds, the shorter within its error
     Example(evidence=(_pair((3.0, 3.3), (3.0, 3.3), (5000, 5100)),)),
     Example(evidence=(_pair((3.0, 3.5), (3.05, 3.5), (6000, 5000)),)),

@@ -3,15 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shindan.core.evidence.axes import Axis, Clock
 from shindan.core.evidence.base import Evidence
+from shindan.core.evidence.gap import Gap
+from shindan.core.evidence.sweeps import Ranking, Sweep
 
 Over = Literal["step", "epoch", "run", "running"]
 """What a logged loss is the mean of: a step (or the few since the last row), an epoch, the whole
 run, or everything so far."""
-Axis = Literal["updates", "tokens", "epochs", "seconds", "flops"]
 DECAY = 0.25
 """Shares of peak learning rates that differ by more than this are of other parts of a decay."""
-AXES: tuple[Axis, ...] = ("updates", "tokens", "epochs", "seconds", "flops")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Facts:
     accumulation counted; ``rate`` is the peak learning rate as used. ``positions`` are those that
     count in the loss (``all``, ``masked``, ``completion``), ``padding`` is ``ignored`` or
     ``counted``, ``reduction`` ``mean`` or ``sum``. ``bytes_per_token`` of the text the loss is on.
+    ``objective`` is ``language``, or what makes the loss no cross entropy (``LogColumns``).
+    ``clock`` is where the seconds come from.
     ``spent`` maps an axis to what the whole run took: updates, tokens, epochs, seconds, and FLOPs
     (estimated as 6 N per token, where nobody counted).
     """
@@ -40,6 +43,7 @@ class Facts:
     rate: float | None = None
     schedule: str | None = None
     optimizer: str | None = None
+    model: str | None = None
     parameters: float | None = None
     layers: float | None = None
     vocabulary: float | None = None
@@ -50,13 +54,27 @@ class Facts:
     padding: str | None = None
     smoothing: float | None = None
     data: str | None = None
+    objective: str | None = None
     seed: float | None = None
     command: str | None = None
+    width: float | None = None
+    tokens_per_update: float | None = None
+    clock: Clock | None = None
     spent: tuple[tuple[Axis, float], ...] = ()
 
     def of(self, axis: Axis) -> float | None:
         """What the whole run took on that axis."""
         return dict(self.spent).get(axis)
+
+
+COUNTED = ("objective", "positions", "reduction", "padding", "smoothing")
+"""Facts that make a loss another quantity."""
+
+
+def other_quantity(a: Facts, b: Facts) -> tuple[str, ...]:
+    """The facts known of both by which their losses are different quantities."""
+    both = ((name, getattr(a, name), getattr(b, name)) for name in COUNTED)
+    return tuple(n for n, one, other in both if None not in (one, other) and one != other)
 
 
 PADDED = 128
@@ -143,6 +161,8 @@ class Pair(Evidence):
     """Levels are in bits per byte, since their tokens differ; else in nats per token."""
     rerun: str = ""
     """The second run's settings changed so that only one thing differs, or a command."""
+    gap: Gap | None = None
+    """What the difference at the ends goes with."""
 
     def meeting(self, axis: Axis) -> Meeting | None:
         """Where both had spent the same of that."""
@@ -175,3 +195,6 @@ class Comparison(Evidence):
     sides: tuple[Side, ...]
     pairs: tuple[Pair, ...]
     overlay: Overlay | None = None
+    ranking: Ranking | None = None
+    """Where all runs meet, from three of them on."""
+    sweeps: tuple[Sweep, ...] = ()
