@@ -30,10 +30,12 @@ from shindan.core.finding import Finding
     pair=Pairing("seed_1", "seed_2"),
 )
 def CHECK(window: Window, course: Course | None) -> Iterator[Finding]:
-    """A window of losses that is too short for its noise."""
-    if window.decides or (course is not None and course.directs(window.name)):
-        return
+    """A window of losses that is too short for its noise, or longer and as undirected."""
+    unclear = course is not None and course.kinds(window.name) == {"unclear"}
     change = window.slope
+    slow = window.decides and unclear and change.low <= 0 <= change.high
+    if not slow and (window.decides or (course is not None and course.directs(window.name))):
+        return
     yield Finding(
         measured={
             "column": window.name,
@@ -42,8 +44,9 @@ def CHECK(window: Window, course: Course | None) -> Iterator[Finding]:
             "low": change.low,
             "high": change.high,
             "t": change.t,
-            "needed": round(window.needed),
-        }
+            **({} if slow else {"needed": round(window.needed)}),
+        },
+        variant="slow" if slow else "",
     )
 
 
@@ -66,8 +69,8 @@ def of_few(few: FewLosses, course: Course | None) -> Iterator[Finding]:
 @CHECK.also
 def of_evaluations(tried: Evaluations, course: Course) -> Iterator[Finding]:
     """Evaluations that scatter about a level while training falls."""
-    kinds = {p.kind for s in course.series if s.name == tried.series for p in s.phases}
-    if not tried.decides and kinds == {"unclear"} and course.falls(but=tried.series):
+    unclear = course.kinds(tried.series) == {"unclear"}
+    if not tried.decides and unclear and course.falls(but=tried.series):
         yield Finding(
             measured={
                 "column": tried.series,
@@ -136,6 +139,8 @@ SICK = (
         evidence=(_pair(Meeting("updates", 1000, 3.21, 3.20, 1000, 1000, 0.01)),),
         finds=({"axis": "updates", "error": 0.01},),
     ),
+    # a thousand updates: not by 1 % in a hundred, but nothing else is known
+    Example((_window(-0.04, 0.05, 0.2), _course("unclear")), finds=({"low": -0.04},)),
     Example((_TRIED, _course("falling", "unclear")), finds=({"column": "dev", "chance": 0.4},)),
     Example((_few(0.2),), finds=({"points": 12, "chance": 0.4},)),
     Example(evidence=(_pair(),), finds=({"run_a": "one", "run_b": "two"},)),
@@ -155,6 +160,7 @@ HEALTHY = (
     Example(evidence=(_window(-0.43, -0.20, -5.4),)),
     Example(evidence=(_window(0.04, 0.37, 2.5),)),
     Example(evidence=(_window(-0.04, 0.05, 0.2),)),
+    Example((_window(-0.04, 0.05, 0.2), _course("plateau"))),
     # one run and its beginning
     Example(
         evidence=(

@@ -173,7 +173,11 @@ class Course(Evidence):
 
     def directs(self, name: str) -> bool:
         """Whether that series falls or rises in any of its phases."""
-        return any(s.directed for s in self.series if s.name == name)
+        return not self.kinds(name).isdisjoint(("falling", "rising"))
+
+    def kinds(self, name: str) -> set[PhaseKind]:
+        """What that series does in its phases; empty where it is not told of."""
+        return {p.kind for s in self.series if s.name == name for p in s.phases}
 
     def falls(self, but: str) -> bool:
         """Whether a series other than that one ends in a fall."""
