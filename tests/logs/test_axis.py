@@ -29,13 +29,6 @@ def test_a_resumed_run_counts_once() -> None:
     assert found.resumed == (60,)
 
 
-def test_of_two_runs_in_one_log_the_longer_is_judged() -> None:
-    step = [*range(30), *range(80)]
-    found = way(step=[*map(float, step)], loss=falling(110))
-    assert found.progress.rows == 80
-    assert found.kept.tolist() == [False] * 30 + [True] * 80
-
-
 def test_doubled_and_missing_rows_are_counted() -> None:
     step = [s for s in range(0, 1000, 10) if s not in (300, 310, 700)]
     step.insert(5, step[5])
@@ -77,6 +70,12 @@ def test_micro_steps_are_told_by_the_counter_of_updates() -> None:
     updates = [float(i) for i in range(1, 41)]
     found = way(step=[16 * u for u in updates], optimizer_step=updates, loss=falling(40)).progress
     assert (found.per_update, found.updates) == (16, 40)
+
+
+def test_an_infinite_step_is_no_step() -> None:
+    step, updates = [1.0, 11.0, float("inf")], [1000.0, 1010.0, 1020.0]
+    found = way(step=step, optimizer_step=updates, loss=falling(3)).progress
+    assert (found.rows, found.per_update) == (2, 1)
 
 
 def test_a_counter_that_begins_anew_is_a_resume() -> None:

@@ -100,7 +100,7 @@ def read(
     """Tell what logs of trainings that are over say: files or folders, of any known format.
 
     What is loss, learning rate, gradient norm, validation and step is found by name and by
-    numbers, and shown; it can be given.
+    numbers, and shown; it can be given. Of a file that holds several runs each is judged by itself.
     """
     from shindan.diagnose.logs import examine
     from shindan.logs.course import Wanted

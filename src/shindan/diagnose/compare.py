@@ -21,6 +21,7 @@ from shindan.logs.judged import Judged, judged
 from shindan.logs.pairs import overlay, pair
 from shindan.logs.reading import read
 from shindan.logs.roles import refuse_unknown
+from shindan.logs.runs import apart
 from shindan.logs.sides import Run, run
 from shindan.logs.stated import is_stated, stated
 from shindan.logs.sweeps import common_set, one_text, ranking, sweeps
@@ -41,7 +42,7 @@ class Compared:
 def compare(
     paths: Sequence[Path], said: Sequence[str] = (), asked: Mapping[str, str] | None = None
 ) -> Compared:
-    """Read every log and hold each against the first; ``asked`` are columns by role.
+    """Read every log and hold each run against the first; ``asked`` are columns by role.
 
     A path may be a number that was stated instead (``logs/stated.py``).
 
@@ -77,14 +78,17 @@ def compare(
 
 
 def _read(paths: Sequence[Path], asked: Mapping[str, str]) -> list[Judged | Path]:
-    """The logs in the order of the paths; a number without a log stays what was said of it."""
+    """The runs in the order of the paths; a number without a log stays what was said of it."""
     read_logs: list[LogTable | Path] = []
     for path in paths:
         read_logs += [path] if is_stated(path) else read(path)
     refuse_unknown([table for table in read_logs if isinstance(table, LogTable)], asked)
-    if not 2 <= len(read_logs) <= LETTERS:
-        raise ShindanError("not-two-runs", n=len(read_logs), most=LETTERS)
-    return [judged(one, asked) if isinstance(one, LogTable) else one for one in read_logs]
+    sides: list[LogTable | Path] = []
+    for one in read_logs:
+        sides += apart(one, asked) if isinstance(one, LogTable) else [one]
+    if not 2 <= len(sides) <= LETTERS:
+        raise ShindanError("not-two-runs", n=len(sides), most=LETTERS)
+    return [judged(one, asked) if isinstance(one, LogTable) else one for one in sides]
 
 
 def _compared(runs: Sequence[Run]) -> Comparison:

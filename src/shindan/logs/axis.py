@@ -1,14 +1,14 @@
 """Where each row of a log stands on the way of its run, and which rows the run went on from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shindan.core.evidence.logs import LogProgress, Return
 from shindan.core.finding import NOWHERE, Where
+from shindan.logs.anew import begun, counted_on
 from shindan.logs.roles import Roles, counters, setting
 from shindan.logs.table import LogTable, Numbers
 
@@ -27,11 +27,11 @@ RETURNS = 20
 
 @dataclass(frozen=True)
 class Axis:
-    """``x`` (rows,) in ``unit``; ``kept`` (rows,) are the rows of the surviving run.
+    """``x`` (rows,) in ``unit``; ``kept`` (rows,) are the rows that the run went on from.
 
-    Where a resumed run wrote steps again, its rows count and the ones before do not; of several
-    runs from the beginning in one log, the longest is kept. ``resumed`` are the rows at which the
-    surviving run was taken up again.
+    Where a resumed run wrote steps again, its rows count and the ones before do not. A count that
+    begins anew within the one run of the table (see ``logs/runs.py``) counts on: it is of an epoch.
+    ``resumed`` are the rows at which the run was taken up again.
     """
 
     unit: str
@@ -42,8 +42,8 @@ class Axis:
 
 
 def axis(table: LogTable, roles: Roles) -> Axis:
-    """The axis of the rows that have a loss (or, without one, of all rows)."""
-    unit, x = _positions(table, roles)
+    """The axis of one run's rows that have a loss (or, without one, of all rows)."""
+    unit, x = positions(table, roles)
     loss = roles.columns.get("loss")
     rows = table.present[loss] if loss else np.ones(len(x), dtype=np.bool_)
     index = np.flatnonzero(rows & np.isfinite(x))
@@ -51,12 +51,17 @@ def axis(table: LogTable, roles: Roles) -> Axis:
     kept[~rows] = True
     if not len(index):
         return Axis(unit, x, kept, LogProgress(unit, 0, 0.0, 0.0, 0.0))
-    chosen = _surviving(x, index, unit in EXACT)
+    fresh = begun(x[index])
+    fresh = fresh[x[index[fresh]] <= x[index[0]]]
+    if len(fresh):
+        x = counted_on(x, index, fresh)
+    chosen = _surviving(x[index], unit in EXACT)
     kept[index[chosen]] = True
     if unit != "row" and (~rows).any():
         low, high = x[index[chosen]][[0, -1]]
         kept &= ~(~rows & ((x < low - (high - low)) | (x > 2 * high - low)))
     progress = _progress(table, roles, unit, x, index, index[chosen])
+    progress = replace(progress, passes=len(fresh))
     return Axis(unit, x, kept, progress, _resumed(table, roles, x, index, kept))
 
 
@@ -67,7 +72,7 @@ def place(table: LogTable, row: int) -> Where:
     return Where(str(table.path), line if line and line > 0 else None)
 
 
-def _positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
+def positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
     """The unit and the position of each row; a row without one stands where the last one stood."""
     loss = roles.columns.get("loss")
     needed = table.present[loss] if loss else np.ones(len(table), dtype=np.bool_)
@@ -77,7 +82,7 @@ def _positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
         if values is None or not needed.any():
             continue
         if _heads(values, needed):
-            values = _filled(values)
+            values = filled(values)
         there = values[needed]
         there = there[np.isfinite(there)]
         if len(there) < 0.5 * needed.sum() or there.min() == there.max():
@@ -86,7 +91,7 @@ def _positions(table: LogTable, roles: Roles) -> tuple[str, Numbers]:
             values = _joined(table, roles, values)
         if unit == "step" and epoch is not None:
             values = _through_epochs(values, epoch, _length(table, roles))
-        return unit, _filled(values)
+        return unit, filled(values)
     return "row", np.arange(len(table), dtype=np.float64)
 
 
@@ -116,7 +121,7 @@ def _length(table: LogTable, roles: Roles) -> float | None:
 
 def _through_epochs(step: Numbers, epoch: Numbers, length: float | None) -> Numbers:
     """Steps that begin anew in each epoch, counted on."""
-    epoch = _filled(epoch)
+    epoch = filled(epoch)
     there = np.flatnonzero(np.isfinite(step))
     s, e = step[there], np.floor(epoch[there])
     falls = np.flatnonzero(np.diff(s) < 0)
@@ -131,7 +136,7 @@ def _through_epochs(step: Numbers, epoch: Numbers, length: float | None) -> Numb
     return made
 
 
-def _filled(values: Numbers) -> Numbers:
+def filled(values: Numbers) -> Numbers:
     """Gaps hold the value before them (the first one at the beginning)."""
     there = np.isfinite(values)
     if there.all() or not there.any():
@@ -141,20 +146,13 @@ def _filled(values: Numbers) -> Numbers:
     return np.asarray(values[np.where(last < 0, first, last)])
 
 
-def _surviving(x: Numbers, index: NDArray[np.int64], exact: bool) -> NDArray[np.int64]:
-    """Positions in ``index`` of the rows that no later row of the same run wrote again.
+def _surviving(at: Numbers, exact: bool) -> NDArray[np.int64]:
+    """The indices of the counts ``at`` (n,) that no later row wrote again.
 
     Only an ``exact`` counter says that equal ones are the same.
     """
-    at = x[index]
-    moves = np.diff(at)
-    step = float(np.median(moves[moves > 0])) if (moves > 0).any() else 0.0
-    anew = np.flatnonzero((moves < 0) & (at[1:] <= at[0] + step)) + 1
-    edges = [0, *anew.tolist(), len(at)]
-    start, end = max(pairwise(edges), key=lambda e: e[1] - e[0])
-    part = at[start:end]
-    later = np.append(np.minimum.accumulate(part[::-1])[::-1][1:], np.inf)
-    return np.asarray(np.flatnonzero(part < later if exact else part <= later) + start)
+    later = np.append(np.minimum.accumulate(at[::-1])[::-1][1:], np.inf)
+    return np.asarray(np.flatnonzero(at < later if exact else at <= later))
 
 
 def _progress(
@@ -221,7 +219,7 @@ def _per_update(table: LogTable, roles: Roles, unit: str, kept: NDArray[np.int64
     if unit != "step" or counter is None or step is None:
         return 1
     made, moved = np.diff(counter[kept]), np.diff(step[kept])
-    good = (made > 0) & (moved > 0)
+    good = (made > 0) & (moved > 0) & np.isfinite(moved) & np.isfinite(made)
     return max(1, round(float(np.median(moved[good] / made[good])))) if good.any() else 1
 
 

@@ -47,12 +47,14 @@ class Judged:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def judged(table: LogTable, asked: Mapping[str, str] | None = None) -> Judged:
-    """What the log says; ``asked`` are roles given by a person.
+def judged(
+    table: LogTable, asked: Mapping[str, str] | None = None, roles: Roles | None = None
+) -> Judged:
+    """What the log says; ``asked`` are roles given by a person, ``roles`` all, where known.
 
     A log may hold any number: what overflows in a sum is told as it is.
     """
-    roles = infer(table, asked)
+    roles = infer(table, asked) if roles is None else roles
     way = axis(table, roles)
     columns = _columns(table, roles)
     found: list[Evidence] = [columns, way.progress]
@@ -253,6 +255,7 @@ def _subject(
             "missing": progress.missing,
             "returns": len(progress.returns),
             "restarts": progress.restarts,
+            "passes": progress.passes,
         }
         facts |= {name: value for name, value in odd.items() if value}
     facts["roles"] = tuple(f"{r.name} = {r.column}" for r in columns.roles)

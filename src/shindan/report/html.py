@@ -11,7 +11,7 @@ from shindan.core.evidence.curve import FixedBatch, FixedPoint, Prediction
 from shindan.core.evidence.pairs import Comparison
 from shindan.core.text import Language
 from shindan.report import prose
-from shindan.report.about import about, names
+from shindan.report.about import about, files, names
 from shindan.report.board import Board
 from shindan.report.boards import boards
 from shindan.report.figures import Figure, figures
@@ -33,6 +33,7 @@ class Part:
     heading: str
     intro: Markup
     headline: str
+    files: tuple[str, ...]
     not_run: str
     outline: Outline
     figures: tuple[Figure, ...]
@@ -70,6 +71,7 @@ def _part(prefix: str, heading: str, intro: str, view: View, say: Words, level: 
         heading=heading,
         intro=prose.to_html(intro, heading=level),
         headline=headline(report, say),
+        files=tuple(" ".join(told) for told in files(view.document, say).values()),
         not_run=not_run(report, say),
         outline=report,
         figures=figures(view, say),

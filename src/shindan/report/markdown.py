@@ -6,7 +6,7 @@ from textwrap import indent
 from shindan.core.evidence.pairs import Comparison
 from shindan.core.finding import Subject
 from shindan.core.text import Language
-from shindan.report.about import lines, names
+from shindan.report.about import files, lines, names
 from shindan.report.board import Board
 from shindan.report.boards import boards
 from shindan.report.outline import Change, Entry, outline
@@ -23,7 +23,13 @@ def render(view: View, language: Language) -> str:
     logs = [subject for subject in report.subjects if subject.kind == "log"]
     if logs:
         parts.append(f"## {say('section_logs')}")
-        parts.append("\n".join(_log(log, say) for log in logs))
+        held = files(view.document, say)
+        before = (None, *logs)
+        told = (
+            (*held.get(i, ()), "" if i in held else None, _log(log, say, before[i]))
+            for i, log in enumerate(logs)
+        )
+        parts.append("\n".join(line for lines in told for line in lines if line is not None))
     comparison = view.get(Comparison)
     if comparison is not None:
         for board in boards(comparison, say):
@@ -53,11 +59,11 @@ def _board(board: Board) -> str:
     return f"{told}\n\n{notes}" if notes else told
 
 
-def _log(log: Subject, say: Words) -> str:
+def _log(log: Subject, say: Words, before: Subject | None) -> str:
     """One log as an item of a list."""
     verdict = log.facts.get("verdict")
     judged = f" **{say(f'verdict_{verdict}')}**" if verdict else ""
-    told = "\n".join(f"  - {line}" for line in lines(log, say))
+    told = "\n".join(f"  - {line}" for line in lines(log, say, before))
     return f"- `{log.name}`{judged}\n{told}"
 
 

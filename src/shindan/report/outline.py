@@ -1,11 +1,13 @@
 """A report before it is drawn: what is told, in which order, and what belongs together."""
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shindan.core.document import Verdict
 from shindan.core.finding import Diagnosed, Failure, Kind, NotRun, Subject
 from shindan.core.text import Language
+from shindan.report.about import file_of
 from shindan.report.reasons import told
 from shindan.report.telling import Wording, word
 from shindan.report.view import SourceLine, View
@@ -99,8 +101,12 @@ class Outline:
         return sum(len(reason.ids) for reason in self.reasons)
 
 
-def outline(view: View, language: Language, prefix: str = "") -> Outline:
-    """Put the view's document into words; ``prefix`` keeps anchors apart on a shared page."""
+def outline(view: View, language: Language, prefix: str = "", every: bool = False) -> Outline:
+    """Put the view's document into words; ``prefix`` keeps anchors apart on a shared page.
+
+    What was found alike in several runs of one file is told once, unless ``every`` finding is
+    wanted.
+    """
     document = view.document
     worded = [(f, word(f, language), f"{prefix}f{i}") for i, f in enumerate(document.findings, 1)]
     refs = [(f, Ref(wording.title, anchor)) for f, wording, anchor in worded]
@@ -118,6 +124,8 @@ def outline(view: View, language: Language, prefix: str = "") -> Outline:
         )
         for finding, wording, anchor in worded
     ]
+    if not every:
+        entries = _folded(entries, document.subjects, language)
     return Outline(
         verdict=document.verdict,
         subjects=document.subjects,
@@ -128,6 +136,30 @@ def outline(view: View, language: Language, prefix: str = "") -> Outline:
         reasons=_reasons(document.not_run, language),
         failed=tuple(_broken(f, language) for f in document.failed),
     )
+
+
+def _folded(
+    entries: Iterable[Entry], subjects: tuple[Subject, ...], language: Language
+) -> list[Entry]:
+    """Of the runs of one file that show the same, the first one's entry, which names the others."""
+    alike: dict[tuple[object, ...], list[Entry]] = {}
+    seen: Counter[tuple[object, ...]] = Counter()
+    for entry in entries:
+        f = entry.finding
+        file = file_of(subjects[f.subject]) if f.subject < len(subjects) else None
+        same = (file or f.subject, f.id, f.severity, f.variant)
+        seen[*same, f.subject] += 1  # of several in one run the first, the second ...
+        alike.setdefault((*same, seen[*same, f.subject]), []).append(entry)
+    return [_likewise(same, subjects, language) for same in alike.values()]
+
+
+def _likewise(same: list[Entry], subjects: tuple[Subject, ...], language: Language) -> Entry:
+    first = same[0]
+    if len(same) == 1:
+        return first
+    others = ", ".join(f"#{subjects[e.finding.subject].facts['run']}" for e in same[1:])
+    told = words(language)("run_likewise", first=first.subject, others=others)
+    return replace(first, subject=told)
 
 
 def _of_kind(entries: Iterable[Entry], kind: Kind) -> tuple[Entry, ...]:

@@ -26,7 +26,7 @@ LEVELS: dict[Severity, str] = {
 
 def to_sarif(view: View, language: Language) -> Json:
     """The document as a SARIF log of one run; places are relative to the view's root."""
-    report = outline(view, language)
+    report = outline(view, language, every=True)
     rules = {entry.finding.id: entry for entry in reversed(report.entries)}
     ids = sorted(rules)
     notes = [

@@ -1,6 +1,6 @@
 """The report on a terminal: verdict first, then causes, risks, symptoms, and what to change."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -38,7 +38,7 @@ def render(view: View, language: Language, console: Console) -> None:
     report = outline(view, language)
     width = min(console.width, WIDEST)
     comparison = view.get(Comparison)
-    parts = list(_report(report, say, width, comparison))
+    parts = list(_report(report, say, width, comparison, about.files(view.document, say)))
     console.print(Group(*parts), width=width, highlight=False)
 
 
@@ -72,7 +72,11 @@ def not_run(report: Outline, say: Words) -> str:
 
 
 def _report(
-    report: Outline, say: Words, width: int, comparison: Comparison | None
+    report: Outline,
+    say: Words,
+    width: int,
+    comparison: Comparison | None,
+    files: Mapping[int, tuple[str, ...]],
 ) -> Iterable[RenderableType]:
     named = about.names(report.subjects)
     title = Text(f"Shindan · {named}\n" if named else "Shindan\n", style="dim")
@@ -83,8 +87,10 @@ def _report(
         yield ""
     if logs:
         yield _heading(say("section_logs"))
-    for log in logs:
-        yield _log(log, say, width)
+    for index, log in enumerate(logs):
+        if index in files:
+            yield wrap(Text(" ".join(files[index]) + "\n"), width)
+        yield _log(log, say, width, logs[index - 1] if index else None)
     if comparison is not None:
         yield from _side_by_side(comparison, say, width)
     number = 0
@@ -118,13 +124,13 @@ def _side_by_side(comparison: Comparison, say: Words, width: int) -> Iterable[Re
         yield ""
 
 
-def _log(log: Subject, say: Words, width: int) -> RenderableType:
+def _log(log: Subject, say: Words, width: int, before: Subject | None) -> RenderableType:
     """What one log is, and its verdict."""
     title = Text(log.name, style="bold")
     verdict = log.facts.get("verdict")
     if verdict is not None:
         title.append(f"  {say(f'verdict_{verdict}')}", style=STYLES[str(verdict)])
-    told = [wrap(Text(line, style="dim"), width) for line in about.lines(log, say)]
+    told = [wrap(Text(line, style="dim"), width) for line in about.lines(log, say, before)]
     return Group(wrap(title, width), *told, "")
 
 

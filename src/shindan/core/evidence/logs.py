@@ -85,6 +85,8 @@ class LogProgress(Evidence):
     restarts: int = 0
     """Times a counter of updates began anew while the steps went on."""
     planned: float | None = None
+    passes: int = 0
+    """Times the count began anew and the run went on: it is of an epoch, and was counted on."""
 
     @property
     def late(self) -> bool:
