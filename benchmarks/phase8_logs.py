@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="write it into docs/findings")
     asked = parser.parse_args()
     rows = [
-        "| log | updates | loss, mean | change over the window, t (HAC; independent points) "
+        "| log | updates | loss, mean | change over the window, "
+        "t (autocorrelation allowed for; independent points) "
         "| norm above clip | raw norm differs | CV of ten norms, least / median "
         "| way of the gradient alone |",
         "|---|---|---|---|---|---|---|---|",

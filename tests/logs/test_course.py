@@ -71,13 +71,18 @@ def written(path: Path, values: Array) -> Path:
 
 
 def test_a_window_that_cannot_decide(tmp_path: Path) -> None:
-    log = written(tmp_path / "short.csv", 9 + noise(60, 0.3, 0.25, 1))
-    read = examine([log], {})
-    assert [f.id for f in read.document.findings] == ["comparison/cannot-decide"]
-    assert read.document.verdict == "inconclusive"
-    window = read.evidence[0][Window]
-    assert isinstance(window, Window)
-    assert window.needed > 0
+    """One of twenty such windows goes somewhere by chance."""
+    undecided = 0
+    for seed in range(10):
+        log = written(tmp_path / f"short_{seed}.csv", 9 + noise(60, 0.3, 0.25, seed))
+        read = examine([log], {})
+        window = read.evidence[0][Window]
+        assert isinstance(window, Window)
+        said = [f.id for f in read.document.findings]
+        undecided += said == ["comparison/cannot-decide"]
+        assert read.document.verdict == ("inconclusive" if said else "healthy")
+        assert window.decides or window.needed > 0
+    assert undecided >= 8
 
 
 def test_a_log_at_ln_v(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """False alarms on healthy logs made up by the hundred: every schedule, noise and number of figures.
 
-Of 1,500 such logs (seeds 0 to 1499) none had a finding above minor and five had a minor one.
+``python benchmarks/false_alarms.py`` counts them over thousands (docs/results.md).
 """
 
 import math
@@ -8,7 +8,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from shindan.core.finding import Diagnosed
 from shindan.diagnose.engine import diagnose
 from shindan.logs.course import NOTHING, course
 from shindan.logs.judged import judged
@@ -32,13 +31,33 @@ def fall(rng: np.random.Generator, rows: int, interval: int) -> Array:
     return np.asarray((shape - shape[-1]) / (shape[0] - shape[-1]))
 
 
+def bumps(rng: np.random.Generator, rows: int) -> Array:
+    """Shares of the whole fall that healthy runs have on top of it (rows,).
+
+    A warm-up that is a little too fast, an epoch's staircase.
+    """
+    t, made = np.arange(rows) / rows, np.zeros(rows)
+    if rng.random() < 0.3:
+        made += 0.15 * np.exp(-(((t - 0.06) / 0.02) ** 2))
+    if rng.random() < 0.3:
+        epochs = int(rng.integers(2, 6))
+        made -= rng.uniform(0.005, 0.03) * np.floor(t * epochs)
+    return made
+
+
+def cooled(lr: Array) -> Array:
+    """Shares of the whole fall that a learning rate brings on its way down (rows,)."""
+    return np.asarray(-0.05 * np.clip(1 - lr / lr.max(), 0, 1) ** 1.5)
+
+
 def noise(rng: np.random.Generator, rows: int) -> Array:
-    """Standard normal or heavy-tailed, independent or autocorrelated."""
+    """Normal or heavy-tailed, independent or correlated, constant or of a growing batch (rows,)."""
     e = rng.standard_t(4, rows) if rng.random() < 0.3 else rng.normal(0, 1, rows)
-    rho = float(rng.choice([0, 0.5]))
+    rho = float(rng.choice([0, 0.5, 0.9]))
     for i in range(1, rows):
         e[i] = rho * e[i - 1] + math.sqrt(1 - rho * rho) * e[i]
-    return np.asarray(e)
+    grown = float(rng.choice([1, 1, 8]))
+    return np.asarray(e / np.sqrt(np.geomspace(1, grown, rows)))
 
 
 def rates(rng: np.random.Generator, rows: int) -> Array | None:
@@ -54,16 +73,18 @@ def rates(rng: np.random.Generator, rows: int) -> Array | None:
 
 def healthy(seed: int) -> LogTable:
     rng = np.random.default_rng(seed)
-    rows, interval = int(rng.choice([40, 100, 300, 1000])), int(rng.choice([1, 10, 50]))
+    rows, interval = int(rng.choice([12, 40, 100, 300, 1000])), int(rng.choice([1, 10, 50]))
     start, end = ENDS[str(rng.choice(list(ENDS)))]
-    way = end + (start - end) * fall(rng, rows, interval)
+    way, lr = fall(rng, rows, interval) + bumps(rng, rows), rates(rng, rows)
+    if lr is not None and lr[-1] < lr.max():
+        way[lr.argmax() :] += cooled(lr[lr.argmax() :])
+    way = np.maximum(end + (start - end) * way, 0.5 * end)
     sd = float(rng.choice([0.01, 0.05, 0.15, 0.3])) * end / 3
     loss = np.round(np.maximum(way + sd * noise(rng, rows), 0.01), int(rng.choice([2, 4, 8])))
     columns: dict[str, list[float | None]] = {
         "step": [float(interval * (i + 1)) for i in range(rows)],
         "loss": loss.tolist(),
     }
-    lr = rates(rng, rows)
     if lr is not None:
         columns["lr"] = lr.tolist()
     if rng.random() < 0.6:
@@ -78,15 +99,18 @@ def healthy(seed: int) -> LogTable:
     return table(columns, settings=settings, form=str(rng.choice(["csv", "hf-trainer-state"])))
 
 
-def findings(log: LogTable) -> list[Diagnosed]:
-    read = judged(log)
-    evidence = {**read.evidence, **course(read, NOTHING).evidence}
-    document = diagnose(evidence, read.missing, (), read.subject)
+def said(seed: int) -> list[str]:
+    """``severity id`` of each finding of that log, and the keys of its sentences."""
+    read = judged(healthy(seed))
+    went = course(read, NOTHING)
+    document = diagnose({**read.evidence, **went.evidence}, read.missing, (), read.subject)
     assert document.failed == ()
-    return [f for f in document.findings if f.severity != "info"]
+    found = [f"{f.severity} {f.id}" for f in document.findings]
+    return [*found, *sorted({f"says {told.key}" for told in went.sentences})]
 
 
 def test_no_healthy_log_is_accused() -> None:
-    said = [(seed, f.id, f.severity) for seed in range(LOGS) for f in findings(healthy(seed))]
-    assert [s for s in said if s[2] != "minor"] == []
-    assert len(said) <= LOGS // 100 + 1, said
+    found = [(seed, what) for seed in range(LOGS) for what in said(seed)]
+    assert [f for f in found if f[1].startswith(("critical", "major"))] == []
+    minor = [f for f in found if f[1].startswith("minor")]
+    assert len(minor) <= LOGS // 50 + 1, minor

@@ -112,6 +112,14 @@ def test_the_log_before_it_falls() -> None:
     assert trend.whole.high < 0
 
 
+@pytest.mark.parametrize("name", ["ptb_rnn.csv", "ptb_rnn.steps.csv"])
+def test_a_run_that_ends_while_it_still_falls(name: str) -> None:
+    """Plain SGD at 1e-4: a perplexity of 10,063 to 3,066 in forty epochs."""
+    (found,) = [f for f in read(name).document.findings if f.id == "symptom/undertrained"]
+    assert found.severity == "info"
+    assert float(str(found.measured["share"])) > 0.15
+
+
 def test_the_controller_changed_its_city_once() -> None:
     controller = read("phase8/before.json").evidence[0][LogController]
     assert isinstance(controller, LogController)

@@ -7,11 +7,12 @@ import numpy as np
 
 from shindan.core.evidence.base import Evidence
 from shindan.core.evidence.logs import LogColumns
-from shindan.core.evidence.phases import AtLine, Course, Forecast, Phases, Reach
+from shindan.core.evidence.phases import AtLine, Course, Forecast, Phases, Reach, Window
+from shindan.core.evidence.trend import FewLosses
 from shindan.core.finding import Measure
 from shindan.core.reason import Reason
 from shindan.logs.forecast import forecast, reach
-from shindan.logs.judged import Judged, points
+from shindan.logs.judged import Judged, named, points
 from shindan.logs.knownlines import at_lines, few_at_line
 from shindan.logs.phases import phases
 from shindan.logs.roles import setting
@@ -72,24 +73,35 @@ def _course(log: Judged, wanted: Wanted) -> Went:
     told = Course(())
     for role in SERIES:
         x, y = points(log.table, log.roles, log.axis, role)
-        judged = phases(_named(log, role), log.axis.unit, x, y) if len(y) else None
+        judged = phases(named(log.roles, role), log.axis.unit, x, y) if len(y) else None
         if judged is not None:
             told = _with(told, judged, log, x, y, wanted)
         elif role == "loss" and (stand := _few(log, x, y, wanted)) is not None:
             told = replace(told, stands=(stand,))
     x, y = points(log.table, log.roles, log.axis, "loss")
     if log.axis.unit in ("step", "update", "row") and len(y):
-        judged_window = window("loss", log.axis.unit, x, y, log.axis.progress.per_update)
-        found += [judged_window] if judged_window is not None else []
+        seen = window(named(log.roles, "loss"), log.axis.unit, x, y, log.axis.progress.per_update)
+        found += [seen] if seen is not None else []
+        told = _as_seen(told, seen, log.evidence.get(FewLosses))
     if told.series or told.stands:
         found.append(told)
     return Went({type(e): e for e in found}, tuple(sentences(told)), _facts(told))
 
 
-def _named(log: Judged, role: str) -> str:
-    """The column's name; of a perplexity its logarithm is judged."""
-    column = log.roles.columns[role]
-    return f"ln {column}" if log.roles.why[role] == "derived" else column
+def _as_seen(told: Course, seen: Window | None, few: Evidence | None) -> Course:
+    """Losses that may fall by what matters do not stand still: no direction is told of them."""
+    name = None
+    if seen is not None:
+        name = None if seen.decides else seen.name
+    elif isinstance(few, FewLosses):
+        name = None if few.decides else few.series
+    return replace(told, series=tuple(_unclear(s) if s.name == name else s for s in told.series))
+
+
+def _unclear(series: Phases) -> Phases:
+    if series.directed:
+        return series
+    return replace(series, phases=tuple(replace(p, kind="unclear") for p in series.phases))
 
 
 def _few(log: Judged, x: Array, y: Array, wanted: Wanted) -> AtLine | None:
@@ -97,7 +109,9 @@ def _few(log: Judged, x: Array, y: Array, wanted: Wanted) -> AtLine | None:
     if good.sum() < 2:
         return None
     at, values = x[good].tolist(), y[good].tolist()
-    return few_at_line(_named(log, "loss"), log.axis.unit, at, values, _vocabularies(log, wanted))
+    return few_at_line(
+        named(log.roles, "loss"), log.axis.unit, at, values, _vocabularies(log, wanted)
+    )
 
 
 def _vocabularies(log: Judged, wanted: Wanted) -> tuple[int, ...]:
@@ -137,13 +151,16 @@ def _phases(series: Phases) -> Iterator[Reason]:
             "last": phase.last,
             "start": phase.start,
             "end": phase.end,
+            "level": phase.level,
         }
         if phase.kind == "falling":
             yield Reason("course-falling", values)
         elif phase.kind == "rising":
             yield Reason("course-rising", values)
-        else:
+        elif phase.kind == "plateau":
             yield Reason("course-plateau", values)
+        else:
+            yield Reason("course-unclear", values)
     if len(series.phases) > TOLD:
         yield Reason("course-more", {"name": series.name, "n": len(series.phases) - TOLD})
     lasting = [w for w in series.ways_out if w[0].last - w[0].first >= LASTING * whole]

@@ -2,7 +2,8 @@
 
 Cuts are found by PELT (Killick et al. 2012; library ruptures) with a BIC penalty. Neighbouring
 losses are correlated, which makes cuts out of nothing: the series is whitened first with its AR(1)
-coefficient (a line stays a line), and outliers are replaced. A long series is reduced to blocks of
+coefficient (a line stays a line), and outliers are replaced; what is found must explain more than
+slow noise does (``logs/direction.py``). A long series is reduced to blocks of
 equal length and of equal ratio together, each weighted by its number of points.
 """
 
@@ -12,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from shindan.logs.direction import blocks, means_of, parted, supported
 from shindan.logs.noise import correlation, off_line, without_outliers
 from shindan.logs.pieces import Piece
 from shindan.logs.trends import slope
@@ -46,8 +48,17 @@ def pieces_of_series(x: Array, u: Array, y: Array) -> list[Piece]:
     """Straight pieces over ``u`` = ln ``x`` (n,), each with its own line."""
     clean = without_outliers(y)
     rho = correlation(clean)
-    ends = [0, *_cuts(u, clean, rho), len(y)]
+    ends = [0, *_kept(u, clean, _cuts(u, clean, rho)), len(y)]
     return [_piece(x[a:b], u[a:b], y[a:b], a, rho) for a, b in pairwise(ends)]
+
+
+def _kept(u: Array, y: Array, cuts: list[int]) -> list[int]:
+    """The cuts that explain more than slow noise does."""
+    if not cuts:
+        return cuts
+    edges = blocks(len(y), cuts)
+    middle = means_of(u, edges)
+    return supported(lambda chosen: parted(middle, edges, chosen), means_of(y, edges), cuts)
 
 
 def _piece(x: Array, u: Array, y: Array, begin: int, rho: float) -> Piece:

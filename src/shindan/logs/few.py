@@ -1,8 +1,10 @@
 """What can be said of a few losses: by ranks, since a handful of values tells no distribution."""
 
+import math
+
 import numpy as np
 
-from shindan.core.evidence.trend import FewLosses
+from shindan.core.evidence.trend import Evaluations, FewLosses
 from shindan.logs.order import in_order
 from shindan.logs.trends import FEWEST, Array
 
@@ -37,3 +39,29 @@ def few_losses(series: str, x: Array, y: Array) -> FewLosses | None:
         below=float(highest[at - 1]),
         above=float(lowest[at - 1]),
     )
+
+
+def evaluations(series: str, y: Array) -> Evaluations | None:
+    """The finite validation losses ``y`` (n,) in the order of their steps; None below LEAST."""
+    y = y[np.isfinite(y)]
+    if len(y) < LEAST or y.min() == y.max():
+        return None
+    third = len(y) // 3
+    return Evaluations(
+        series=series,
+        points=len(y),
+        start=float(y[:third].mean()),
+        end=float(y[-third:].mean()),
+        rising=in_order(y),
+        falling=in_order(-y),
+        alike=_alike(y),
+    )
+
+
+def _alike(y: Array) -> float:
+    """Chance of so small differences of neighbours among independent values (n,)."""
+    from scipy.stats import norm, rankdata
+
+    ranks = rankdata(y)
+    ratio = (np.diff(ranks) ** 2).sum() / ((ranks - ranks.mean()) ** 2).sum()
+    return float(norm.cdf((ratio - 2) / math.sqrt(20 / (5 * len(y) + 7))))

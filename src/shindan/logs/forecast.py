@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from shindan.core.evidence.phases import Answer, Forecast, Phases, Reach
 from shindan.core.reason import Reason
-from shindan.logs.cuts import equal_and_ratio
+from shindan.logs.cuts import NORMAL, equal_and_ratio
 from shindan.logs.phases import FEWEST, in_order, log_time
 from shindan.logs.trends import slope
 
@@ -43,6 +43,8 @@ DECAYED = 0.5
 WARMING = 1.02
 """Rising still over the last quarter of the log (as core/plateau.py)."""
 FURTHEST = math.log(4)
+ROUNDING = 1e-9
+"""Changes of a constant series, relative to its level."""
 LOOKS = 40
 
 
@@ -122,8 +124,17 @@ def _speeding(u: Array, v: Array) -> bool:
     half = u > (u[0] + u[-1]) / 2
     if min(half.sum(), (~half).sum()) < FEWEST // 2:
         return False
-    (first, wide), (second, narrow) = ((slope(u[h], v[h]), np.ptp(u[h])) for h in (~half, half))
-    return bool(second.high / narrow < first.low / wide)
+    (first, off), (second, by) = (_rate(u[h], v[h]) for h in (~half, half))
+    return second + by < first - off
+
+
+def _rate(u: Array, v: Array) -> tuple[float, float]:
+    """The slope over u and half its interval as of independent points: what refuses may be wrong
+    where it need not, and a smooth curve of slow noise gives no other.
+    """
+    line, span = slope(u, v), float(np.ptp(u))
+    half = NORMAL * abs(line.change / line.t_independent) if line.t_independent else 0.0
+    return line.change / span, max(half, ROUNDING * abs(float(v.mean()))) / span
 
 
 def _too_far(found: Phases, past: "Past", ahead: float) -> Reason | None:

@@ -8,11 +8,11 @@ import numpy as np
 
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.logs import LogColumns, LogCurve, LogEpochs
-from shindan.core.evidence.trend import FewLosses, Jump, LossTrend, Rise
+from shindan.core.evidence.trend import Evaluations, FewLosses, Jump, LossTrend, Rise
 from shindan.core.finding import Measure, Subject
 from shindan.core.reason import Reason
 from shindan.logs.axis import Axis, axis
-from shindan.logs.few import few_losses
+from shindan.logs.few import evaluations, few_losses
 from shindan.logs.finite import finite
 from shindan.logs.norms import clip, controller, scale
 from shindan.logs.rates import rates
@@ -76,8 +76,10 @@ def judged(
     if LossTrend not in evidence and columns.objective == "language":
         short = _epochs(table, roles, way)
         evidence |= {} if short is None else {LogEpochs: short}
-        few = few_losses("loss", *points(table, roles, way, "loss"))
+        few = few_losses(named(roles, "loss"), *points(table, roles, way, "loss"))
         evidence |= {} if few is None else {FewLosses: few}
+    tried = evaluations(named(roles, "validation"), points(table, roles, way, "validation")[1])
+    evidence |= {} if tried is None or columns.objective != "language" else {Evaluations: tried}
     if loss is not None:
         evidence[LogCurve] = _curve(table, roles, way, evidence.get(LossTrend))
     return Judged(
@@ -92,6 +94,12 @@ def loss_of(table: LogTable, roles: Roles, role: str = "loss") -> Numbers | None
         return values
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log(values))
+
+
+def named(roles: Roles, role: str) -> str:
+    """The column's name; of a perplexity its logarithm is judged."""
+    column = roles.columns.get(role, role)
+    return f"ln {column}" if roles.why.get(role) == "derived" else column
 
 
 def points(table: LogTable, roles: Roles, way: Axis, role: str) -> tuple[Array, Array]:

@@ -2,21 +2,25 @@
 
 Few points, each with little noise: a piece of three points is only known because its neighbours
 end where it begins. Knots are added one at a time where they help most and then moved until no
-move helps; a knot must be worth its price.
+move helps; a knot must be worth its price, and explain more than slow noise does.
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shindan.logs.direction import supported
 from shindan.logs.noise import off_line
 from shindan.logs.pieces import Piece
 
 Array = NDArray[np.float64]
 
 MOST = 6
+LEAST = 2
+"""Points of a piece."""
 PRICE = 4.0
 """Twice the BIC's price of a place and a slope, since the noise itself is estimated from these few
 points: so 5 of 100 tables of 14 numbers of pure noise get a knot (tests/logs), 23 at the BIC's."""
@@ -27,7 +31,7 @@ def pieces_of_table(u: Array, y: Array) -> list[Piece]:
     from statsmodels.regression.linear_model import OLS
 
     price = PRICE * math.log(len(y)) * off_line(u, y, np.ones(len(y)))
-    knots = _knots(u, y, price)
+    knots = supported(lambda chosen: _basis(u, chosen), y, _knots(u, y, price))
     fit = OLS(y, _basis(u, knots)).fit()
     fitted, bounds = fit.fittedvalues, fit.conf_int()
     ends = [0, *knots, len(y) - 1]
@@ -57,9 +61,10 @@ def _knots(u: Array, y: Array, price: float) -> list[int]:
 
 
 def _added(u: Array, y: Array, knots: list[int]) -> list[int]:
-    free = [i for i in range(1, len(y) - 1) if i not in knots and u[i] > u[i - 1]]
-    more = (sorted([*knots, i]) for i in free)
-    return min(more, key=lambda k: _left(u, y, k), default=knots)
+    taken = [-1, *knots, len(y) - 1]
+    far = [i for i in range(1, len(y) - 1) if min(abs(i - k) for k in taken) >= LEAST]
+    free = [i for i in far if u[i] > u[i - 1]]
+    return min((sorted([*knots, i]) for i in free), key=lambda k: _left(u, y, k), default=knots)
 
 
 def _moved(u: Array, y: Array, knots: list[int]) -> tuple[list[int], float]:
@@ -68,9 +73,10 @@ def _moved(u: Array, y: Array, knots: list[int]) -> tuple[list[int], float]:
     while True:
         best = knots
         for j in range(len(knots)):
-            low = best[j - 1] if j else 0
+            low = best[j - 1] if j else -1
             high = best[j + 1] if j + 1 < len(best) else len(y) - 1
-            places = ([*best[:j], i, *best[j + 1 :]] for i in range(low + 1, high))
+            near = range(low + LEAST, high - LEAST + 1)
+            places = ([*best[:j], i, *best[j + 1 :]] for i in near)
             best = min(places, key=lambda k: _left(u, y, k))
         then = _left(u, y, best)
         if then >= left:
@@ -78,7 +84,7 @@ def _moved(u: Array, y: Array, knots: list[int]) -> tuple[list[int], float]:
         knots, left = best, then
 
 
-def _basis(u: Array, knots: list[int]) -> Array:
+def _basis(u: Array, knots: Sequence[int]) -> Array:
     """(n, pieces + 1): a level, and how far each point has come on each piece."""
     ends = [u[0], *(u[k] for k in knots), u[-1]]
     way = [np.clip(u, a, b) - a for a, b in pairwise(ends)]

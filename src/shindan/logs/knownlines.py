@@ -42,7 +42,7 @@ def at_lines(
     for phase in found.phases:
         if phase.kind != "plateau":
             continue
-        level = (phase.start + phase.end) / 2
+        level = phase.level
         if unigram is not None and abs(level - unigram) <= NEAR * unigram:
             yield _stands(found, phase, level, "unigram", unigram)
             continue

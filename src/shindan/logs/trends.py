@@ -2,9 +2,10 @@
 
 Autocorrelation: neighbouring updates share weights and often data, so the error of a slope is
 estimated with Newey-West (HAC) weights, lag 4 (n/100)^(2/9) (Newey & West 1994), by statsmodels,
-which is imported only when the size of an effect leaves a question. Series longer than
-``LONGEST`` are first averaged over equal stretches: the mean of m points keeps their slow
-movement, and the weights of what is left are chosen for it.
+and with the residuals' own AR(1) coefficient; the larger one counts. statsmodels is imported only
+when the size of an effect leaves a question. Series longer than ``LONGEST`` are first averaged
+over equal stretches: the mean of m points keeps their slow movement, and the weights of what is
+left are chosen for it.
 """
 
 import math
@@ -15,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shindan.core.evidence.trend import Jump, LossTrend, Rise, Slope, Spike
+from shindan.logs.noise import correlation
 from shindan.logs.order import in_order
 
 Array = NDArray[np.float64]
 
 FEWEST = 30
 """Points below which no trend is told."""
+AGO = 24
+"""Points before the last quarter, and a third as many in it, below which that is not looked at."""
 BLOCKS = 12
 RESOLVED = 0.05
 """A window decides when the interval of the whole change is within this share of the start."""
@@ -73,7 +77,7 @@ def trend(name: str, x: Array, y: Array, told: Told) -> LossTrend | None:
         tail=slope(x[-len(y) // 3 :], y[-len(y) // 3 :]) if rising else None,
         above=_above(y),
         first=float(y[0]),
-        quarter=slope(x[quarter:], y[quarter:]) if falling and len(y) >= 100 else None,
+        quarter=slope(x[quarter:], y[quarter:]) if falling and quarter >= AGO else None,
         needed=_needed(sd, blocks[0], len(y)),
         lr_left=told.lr_left,
         nonfinite=bad,
@@ -81,6 +85,8 @@ def trend(name: str, x: Array, y: Array, told: Told) -> LossTrend | None:
         jumps=told.jumps,
         rise=told.rise,
         points=len(y),
+        lowest_late=float(y[-(len(y) // 3) :].min()),
+        scatter=sd / math.sqrt(1 - correlation(y)),
     )
 
 
@@ -90,23 +96,44 @@ def noise(y: Array) -> float:
 
 
 def slope(x: Array, y: Array) -> Slope:
-    """A straight line through the points, its error with Newey-West weights."""
+    """A straight line through the points, its error the larger of two that allow for correlation.
+
+    Newey-West weights are too few for noise that is slow beside the window; there the error of
+    independent points, widened as AR(1) noise of the residuals' own coefficient asks for, is the
+    larger one. Where all points share one ``x``, their order is what is known.
+    """
     from statsmodels.regression.linear_model import OLS
 
     x, y = means(x, LONGEST), means(y, LONGEST)
-    n, span = len(y), float(x[-1] - x[0]) or 1.0
+    if x[0] == x[-1]:
+        x = np.arange(len(y), dtype=np.float64)
+    n, span = len(y), float(x[-1] - x[0])
     lags = max(1, int(4 * (n / 100) ** (2 / 9)))
     design = np.column_stack([np.ones(n), (x - x[0]) / span])
     plain = OLS(y, design).fit()
     fit = plain.get_robustcov_results(cov_type="HAC", maxlags=lags, use_correction=True)
     low, high = fit.conf_int()[1]
-    return Slope(
-        float(fit.params[1]),
-        float(low),
-        float(high),
-        _finite(float(fit.tvalues[1])),
-        t_independent=_finite(float(plain.tvalues[1])),
-    )
+    change, wide = float(fit.params[1]), widened(np.asarray(plain.resid))
+    wider = wide * float(plain.bse[1]) / (float(fit.bse[1]) or math.inf)
+    if wider > 1:
+        low, high = change - wider * (change - low), change + wider * (high - change)
+    t, alone = _finite(float(fit.tvalues[1])), _finite(float(plain.tvalues[1]))
+    return Slope(change, float(low), float(high), t / max(1.0, wider), t_independent=alone)
+
+
+def widened(left: Array) -> float:
+    """How much larger the error of a line is for AR(1) noise like these residuals (n,).
+
+    The coefficient of a line's residuals is too small by (2 + 4 rho) / n (Kendall 1954; here of a
+    mean and a trend), which is taken back. Within n^-1/2 of one it counts as one (Perron & Yabu
+    2009): the line through a random walk errs by sqrt(1.5 n) times what independent points say.
+    """
+    power, n = float(left @ left), len(left)
+    if power == 0.0:
+        return 1.0
+    rho = float(left[1:] @ left[:-1]) / power
+    rho = max(0.0, rho + (2 + 4 * rho) / n)
+    return math.sqrt(1.5 * n) if 1 - rho < n**-0.5 else math.sqrt((1 + rho) / (1 - rho))
 
 
 def means(values: Array, most: int) -> Array:

@@ -5,10 +5,13 @@ where even fp16 gradients of a summed loss fit (2^-16). 33 refusals in a row are
 more: the gradient is not finite at any scale.
 
 The lines of a text tell of each refused update. RUNNING of them in a row with which the log ends,
-down to NONE_LEFT or below, are no search either if they began below SEARCH: at 2 a gradient of a
-mean loss overflows fp16 only beyond 32768, and a scale that fitted RUNNING halvings ago says that
-gradients have grown by 2^RUNNING. Usual first scales are 2^16 and 2^32; SEARCH is the lowest
-that frameworks begin with (fairseq's 128). Major, and critical where the search for any scale ends.
+down to NONE_LEFT or below, are no search either if they began below SEARCH. NONE_LEFT: at a scale
+of 2 a number of a gradient overflows fp16 only beyond 32752, and the usual least scale is 1
+(DeepSpeed, Megatron). RUNNING: a scale that fitted so many halvings ago says that gradients have
+grown 32-fold, update by update; the spikes of healthy runs are single updates. SEARCH: first scales
+are 65536 (torch, DeepSpeed, Fast-LLM), 32768 (TensorFlow), 2^32 (Megatron) and 128 (fairseq), the
+lowest of them, whose first refusal leads to 64. Major, and critical where the search for any scale
+ends.
 """
 
 from collections.abc import Iterator

@@ -6,8 +6,8 @@ more than half of the last third must lie beyond the 95th percentile of the bett
 ranks: heavy tails and rising variance do not weaken it), and the loss must not be on its way
 back. A level that was reached and is lost at once leaves no rise in the last third: there every
 later twelfth, a quarter of the run at least, must lie above it by half of all that was gained.
-A run whose whole last third stands SHARE (and CLEAR sd) above its very first update has
-diverged too, whatever it did in between.
+A run whose whole last third stands SHARE (and CLEAR sd) above its very first update, every single
+value above it, has diverged too, whatever it did in between.
 
 Of a log, a rise over all of it is told as minor: t of its slope at least STEADY (HAC; 1e-6 for
 normal noise, as for ``symptom/loss-jump``) and its interval above RISEN of the start. A log of
@@ -91,7 +91,9 @@ def _steadily(trend: LossTrend) -> Iterator[Finding]:
 
 def _rises(trend: LossTrend) -> Iterator[Finding]:
     worse = min(trend.blocks[-(len(trend.blocks) // 3) :]) - trend.first
-    if worse > max(SHARE * abs(trend.first), CLEAR * trend.noise):
+    lost = trend.lowest_late > trend.first  # else the first one may be low by chance
+    chance = CLEAR * max(trend.noise, trend.scatter)
+    if lost and worse > max(SHARE * abs(trend.first), chance):
         yield _found(trend.first, trend, "critical", "above")
     elif trend.tail is not None and trend.above >= MOST:
         yield from _risen(trend, trend.tail)
@@ -177,6 +179,9 @@ SICK = (
     Example((_few(4.9, 40.0, 0.01, 4.9, 31.0),), finds=({"step": 90, "last": 31.0},)),
 )
 HEALTHY = (
+    # noise whose first value was low: others are as low; it is as slow as that
+    Example((LossTrend("loss", 900, (1.25, 1.2, 1.19), 0.05, first=0.9, lowest_late=0.88),)),
+    Example((LossTrend("loss", 900, (1.25, 1.2, 1.19), 0.05, first=0.9, scatter=0.16),)),
     # a slope that may be chance; one worth nothing; of a few rows the same, and a leap by half
     Example(_log(0.05, 3.0)),
     Example(_log(0.01, 7.0)),

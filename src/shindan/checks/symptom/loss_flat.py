@@ -9,7 +9,8 @@ public loss log at hand, fall by 15 to 60 %.
 The lowest of twelve means of a log's rows is low by chance, too: two errors of a difference of
 two such means are allowed for. A log from scratch, with more than SCRATCH nats, that changed by
 less than STILL over AMPLE updates stands still even if it fell for certain: the slowest of the
-published laws falls by 3.4 % in each doubling of the run (L ~ C^-0.05, Kaplan et al. 2020).
+published laws falls by 3.4 % in each doubling of the run (L ~ C^-0.05, Kaplan et al. 2020), and
+AMPLE updates from the beginning are more than six doublings, a fall of 20 %.
 """
 
 import math

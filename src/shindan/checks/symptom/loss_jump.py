@@ -7,9 +7,11 @@ after which the loss is lower by as much, beyond what the losses before it were 
 go on with the same run: information.
 
 In the midst of a log the place with the largest t of forty rows a side is looked at, if the five
-rows next to it show half of the height (``logs/shifts.py``): neighbouring losses are correlated and
-places are many, so the height must be TALL, above which no hard batch of a healthy run stands
-(``symptom/loss-spikes``), and its error is widened by what neighbours have in common (AR(1)).
+rows next to it show half of the height (``logs/shifts.py``); neighbouring losses are correlated and
+places are many, so the error is at least what such sides differ by elsewhere in the same log. Of
+series of AR(1) noise, normal or of Student's t with 4 degrees, with coefficients from 0 to 0.99 and
+1,000 or 10,000 rows, 99 % then stay below 5.5. The height must be TALL besides, above which no hard
+batch of a healthy run stands (``symptom/loss-spikes``).
 """
 
 from collections.abc import Iterator

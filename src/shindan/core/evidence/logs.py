@@ -10,7 +10,7 @@ from typing import Literal
 
 from shindan.core.evidence.base import Evidence
 from shindan.core.evidence.phases import Course, Window
-from shindan.core.evidence.trend import FewLosses, LossTrend, Rise
+from shindan.core.evidence.trend import Evaluations, FewLosses, LossTrend, Rise
 from shindan.core.finding import NOWHERE, Where
 
 Why = Literal["named", "behaves", "set", "derived"]
@@ -292,6 +292,8 @@ READ = frozenset(
         LogScale,
         LogController,
         LogEpochs,
+        LogCurve,
+        Evaluations,
         FewLosses,
         LossTrend,
         Window,

@@ -7,7 +7,7 @@ from shindan.core.evidence.base import Evidence
 from shindan.core.evidence.trend import Slope
 from shindan.core.reason import Reason
 
-PhaseKind = Literal["falling", "plateau", "rising"]
+PhaseKind = Literal["falling", "plateau", "rising", "unclear"]
 Answer = Literal["already", "yes", "no", "open"]
 
 
@@ -15,8 +15,9 @@ Answer = Literal["already", "yes", "no", "open"]
 class Phase:
     """A stretch of a series in which it does one thing.
 
-    ``first`` and ``last`` are its steps (or epochs), ``start`` and ``end`` the fitted levels
-    there; ``doubling`` is the change per doubling of the steps, ``low`` and ``high`` its 95 %
+    ``unclear``: it moves, by no more than slow noise does. ``first`` and ``last`` are its steps
+    (or epochs), ``start`` and ``end`` means of what was measured there, ``level`` the mean of all;
+    ``doubling`` is the change per doubling of the steps, ``low`` and ``high`` its 95 %
     interval with autocorrelation allowed for (HAC).
     """
 
@@ -29,6 +30,7 @@ class Phase:
     doubling: float
     low: float
     high: float
+    level: float
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,29 @@ class Phases:
     phases: tuple[Phase, ...]
 
     @property
+    def directed(self) -> bool:
+        """Whether any of it falls or rises, beyond slow noise."""
+        return any(p.kind in ("falling", "rising") for p in self.phases)
+
+    @property
     def ways_out(self) -> tuple[tuple[Phase, Phase], ...]:
         """Each plateau or slow fall, with the fall, twice as steep or more, that ended it.
 
         A power law only ever slows down: there the model learnt something new, or something else
-        changed.
+        changed. Of a stretch without a clear direction the steepest fall counts that it may hide.
         """
         pairs = zip(self.phases, self.phases[1:], strict=False)
         return tuple(
             (a, b)
             for a, b in pairs
-            if b.kind == "falling" and a.kind != "rising" and b.doubling < 2 * min(a.doubling, 0.0)
+            if b.kind == "falling"
+            and a.kind != "rising"
+            and b.doubling < 2 * min(_steepest(a), 0.0)
         )
+
+
+def _steepest(phase: Phase) -> float:
+    return phase.low if phase.kind == "unclear" else phase.doubling
 
 
 @dataclass(frozen=True)
@@ -157,3 +170,15 @@ class Course(Evidence):
     stands: tuple[AtLine, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     reaches: tuple[Reach, ...] = ()
+
+    def directs(self, name: str) -> bool:
+        """Whether that series falls or rises in any of its phases."""
+        return not self.kinds(name).isdisjoint(("falling", "rising"))
+
+    def kinds(self, name: str) -> set[PhaseKind]:
+        """What that series does in its phases; empty where it is not told of."""
+        return {p.kind for s in self.series if s.name == name for p in s.phases}
+
+    def falls(self, but: str) -> bool:
+        """Whether a series other than that one ends in a fall."""
+        return any(s.phases[-1].kind == "falling" for s in self.series if s.name != but)

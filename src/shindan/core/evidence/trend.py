@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from shindan.core.evidence.base import Evidence
 
+CHANCE = 0.05
+"""An order of a few losses that is rarer without a trend shows one."""
+
 
 @dataclass(frozen=True)
 class Slope:
@@ -93,9 +96,38 @@ class FewLosses(Evidence):
     above: float
 
     @property
+    def decides(self) -> bool:
+        """Falling or rising in order (two-sided CHANCE), or parted."""
+        return self.doubled or 2 * min(self.falling, self.rising) <= CHANCE
+
+    @property
     def doubled(self) -> bool:
         """Whether from one row on every loss is above twice the highest before."""
         return 0 < 2 * self.below < self.above
+
+
+@dataclass(frozen=True)
+class Evaluations(Evidence):
+    """The validation losses of a log, by ranks.
+
+    ``start`` and ``end`` are the means of the first and last third, ``rising`` and ``falling`` the
+    chances of their order without a trend (Kendall's tau), ``alike`` the chance that neighbours
+    are as alike as these were the values independent (the rank version of von Neumann's ratio,
+    Bartels 1982); all one-sided.
+    """
+
+    series: str
+    points: int
+    start: float
+    end: float
+    rising: float
+    falling: float
+    alike: float
+
+    @property
+    def decides(self) -> bool:
+        """They stand in an order, or go up and down like a curve."""
+        return 2 * min(self.falling, self.rising) <= CHANCE or self.alike <= CHANCE
 
 
 @dataclass(frozen=True)
@@ -129,6 +161,10 @@ class LossTrend(Evidence):
     jumps: tuple[Jump, ...] = ()
     rise: Rise | None = None
     points: int = 0
+    lowest_late: float = float("inf")
+    """The lowest single value of the last third."""
+    scatter: float = 0.0
+    """Sd of one value about the curve, slow noise included, which ``noise`` does not see."""
 
     @property
     def start(self) -> float:
