@@ -1,6 +1,7 @@
 """What is broken is read as far as it goes, and what was lost is said."""
 
 import gzip
+import time
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,13 @@ def test_numbers_as_people_write_them(tmp_path: Path) -> None:
     assert found["eta"].tolist() == [3723.0 + i - 3 for i in range(3, 9)]
     assert np.diff(found["timestamp"]).tolist() == [1.0] * 5
     assert found["timestamp"][0] % 60 == 3.5
+
+
+def test_brackets_without_end_before_the_log_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    lines = ["a = " + "[" * 5000 + "(", *(f"step {i} loss {9 - i / 9:.3f}" for i in range(40))]
+    path.write_text("\n".join(lines))
+    started = time.process_time()
+    (found,) = read(path)
+    assert len(found) == 40
+    assert time.process_time() - started < 2

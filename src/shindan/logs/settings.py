@@ -28,7 +28,8 @@ _PAIR = re.compile(
     r"|" + _BEFORE + r"(?P<key>[A-Za-z_][\w.\-/]*(?: [\w.\-/]+){0,4}?)"
     r"\s*(?::\s*(?:int|float|str|bool)\s*=|[:=|]|\s{2,}|\.{3,}|\t)\s*(?P<value>[^\s|].*?)[\s|,]*$"
 )
-_SIMPLE = re.compile(r"(?:[\w.\-+/:,'\"\[\]~@%*<>]+ ?){1,5}")
+_PLAIN_WORD = r"[\w.\-+/:,'\"\[\]~@%*<>]+"
+_SIMPLE = re.compile(rf"{_PLAIN_WORD}(?: {_PLAIN_WORD}){{0,4}} ?")
 """A value, not an expression or a sentence."""
 _CALL = re.compile(r"\b([A-Za-z_]\w*)\s*=\s*('[^']*'|\"[^\"]*\"|\[[^\]]*\]|[^,()\s]+)")
 _FLAG = re.compile(r"--([A-Za-z][\w.\-]*)(?:[= ]+(?!--)('[^']*'|\"[^\"]*\"|\S+))?")
