@@ -65,6 +65,17 @@ def test_a_log_at_ln_32000() -> None:
     assert list(at_lines(found, [50257])) == []
 
 
+@pytest.mark.parametrize("sd", [0.02, 0.2])
+def test_a_noisy_log_at_ln_32000(sd: float) -> None:
+    """Whether its phases are told as standing or as going nowhere."""
+    for seed in range(5):
+        y = math.log(32000) + noise(300, 0.5, sd, seed)
+        found = phases("loss", "update", steps(300), y)
+        assert found is not None
+        (line,) = at_lines(found, [32000])
+        assert line.ends
+
+
 def test_a_healthy_log_stands_at_no_line() -> None:
     t = steps(3000)
     for floor in (math.log(256), math.log(65), 3.0):

@@ -38,9 +38,13 @@ losses, and a loss that begins to fall leaves within a few updates."""
 def at_lines(
     found: Phases, vocabularies: Sequence[int] = (), unigram: float | None = None
 ) -> Iterator[AtLine]:
-    """Plateaus of the series at ln V or at the unigram entropy (nats), in order of time."""
+    """Stretches that stand at ln V or at the unigram entropy (nats), in order of time.
+
+    Noisy ones, too, of which no direction can be told, where their ends are as near to each other.
+    """
     for phase in found.phases:
-        if phase.kind != "plateau":
+        near = abs(phase.end - phase.start) <= NEAR * phase.level
+        if phase.kind != "plateau" and not (phase.kind == "unclear" and near):
             continue
         level = phase.level
         if unigram is not None and abs(level - unigram) <= NEAR * unigram:

@@ -23,8 +23,10 @@ Array = NDArray[np.float64]
 
 FEWEST = 30
 """Points below which no trend is told."""
-AGO = 24
-"""Points before the last quarter, and a third as many in it, below which that is not looked at."""
+AGO = 75
+"""Points before the last quarter, and a third as many in it, below which it is not looked at ..."""
+AGO_IN_LOG = 24
+"""... and in a log, whose rows are epochs or stand for many updates."""
 BLOCKS = 12
 RESOLVED = 0.05
 """A window decides when the interval of the whole change is within this share of the start."""
@@ -66,7 +68,7 @@ def trend(name: str, x: Array, y: Array, told: Told) -> LossTrend | None:
     sd = noise(y)
     unsettled = blocks[0] - min(blocks) < 2 * RESOLVED * abs(blocks[0])
     rising = _third(y, -1) > min(_third(y, 0), _third(y, 1))
-    quarter = len(y) * 3 // 4
+    quarter, ago = len(y) * 3 // 4, AGO if told.updates is None else AGO_IN_LOG
     falling = not told.lr_left <= 0.5 and y[quarter:].mean() < y[:quarter].mean()
     return LossTrend(
         series=name,
@@ -77,7 +79,7 @@ def trend(name: str, x: Array, y: Array, told: Told) -> LossTrend | None:
         tail=slope(x[-len(y) // 3 :], y[-len(y) // 3 :]) if rising else None,
         above=_above(y),
         first=float(y[0]),
-        quarter=slope(x[quarter:], y[quarter:]) if falling and quarter >= AGO else None,
+        quarter=slope(x[quarter:], y[quarter:]) if falling and quarter >= ago else None,
         needed=_needed(sd, blocks[0], len(y)),
         lr_left=told.lr_left,
         nonfinite=bad,
