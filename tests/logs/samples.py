@@ -192,6 +192,11 @@ def tensorboard() -> bytes:
     return out
 
 
+def tensorboard_csv() -> bytes:
+    lines = [f"{1.6e9 + r['step']},{r['step']},{r['loss']}" for r in rows()]
+    return "\n".join(["Wall time,Step,Value", *lines]).encode() + b"\n"
+
+
 def wandb() -> bytes:
     config = field(1, field(1, "lr") + field(16, "0.001"))
     records = [field(17, field(1, "abc") + field(4, config) + field(8, "myrun"))]
@@ -275,6 +280,7 @@ _MAKERS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "printed-table": ("train.txt", printed_table),
     "notebook": ("train.ipynb", notebook),
     "wandb-csv": ("wandb_export.csv", wandb_csv),
+    "tensorboard-csv": ("run-.-tag-loss.csv", tensorboard_csv),
     "tensorboard": ("events.out.tfevents.1.host", tensorboard),
     "wandb": ("run-abc.wandb", wandb),
     "mlflow-files": ("run/metrics/loss", mlflow_file),

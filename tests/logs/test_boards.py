@@ -80,3 +80,38 @@ def test_runs_beside_each_other_stay_apart(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert len(found) == 3
     assert all(set(table.columns) == {"step", "timestamp", "loss"} for table in found)
+
+
+def downloaded(path: Path, curve: Mapping[int, float], seconds: float = 2.0) -> None:
+    """As TensorBoard's page gives a curve: a step in each ``seconds``, and no tag."""
+    lines = (f"{1.65e9 + step * seconds},{step},{value}" for step, value in curve.items())
+    path.write_text("\n".join(["Wall time,Step,Value", *lines]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("train", "validation"),
+    [
+        ("train_loss.csv", "eval_loss.csv"),
+        ("run-.-tag-train_loss.csv", "run-.-tag-eval_loss (1).csv"),
+        ("run-train-tag-loss.csv", "run-validation-tag-loss.csv"),
+    ],
+)
+def test_a_downloaded_curve_has_its_tag_in_its_files_name(
+    train: str, validation: str, tmp_path: Path
+) -> None:
+    downloaded(tmp_path / train, falling(range(10, 400, 10)))
+    downloaded(tmp_path / validation, falling(range(50, 401, 50), 5.5))
+    (found,) = read(tmp_path)
+    roles = judged(found).roles
+    assert {*roles.columns} >= {"loss", "validation", "step"}
+    assert (found.present[roles.columns["loss"]].sum(), len(found)) == (39, 40)
+    (alone,) = read(tmp_path / train)
+    assert {*judged(alone).roles.columns} == {"loss", "step"}
+
+
+def test_downloaded_curves_of_runs_that_went_otherwise_stay_apart(tmp_path: Path) -> None:
+    """The step of one is not the step the other had at that time."""
+    downloaded(tmp_path / "train_loss.csv", falling(range(10, 400, 10)))
+    downloaded(tmp_path / "eval_loss.csv", falling(range(50, 401, 50), 5.5), seconds=0.5)
+    downloaded(tmp_path / "run-b-tag-loss.csv", falling(range(10, 400, 10)))
+    assert len(read(tmp_path)) == 3

@@ -160,7 +160,7 @@ def test_bare_pairs_between_other_lines(tmp_path: Path) -> None:
 
 def test_a_column_of_losses(tmp_path: Path) -> None:
     lines = [f"{loss(i)}" for i in range(ROWS)]
-    assert log(tmp_path, lines, "losses.txt").roles.columns == {"loss": "0"}
+    assert log(tmp_path, lines, "losses.txt").roles.columns == {"loss": "losses"}
     with pytest.raises(ShindanError):
         log(tmp_path, lines[:4], "losses.txt")
 

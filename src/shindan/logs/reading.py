@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from shindan.core.errors import ShindanError
+from shindan.logs.called import called
 from shindan.logs.formats import Claim, Format, formats
 from shindan.logs.parted import parted
 from shindan.logs.records import is_measure, is_place
@@ -62,7 +63,7 @@ def _file(source: Source) -> list[LogTable]:
         if claim < Claim.SURE <= claims[0][0]:
             break  # it is that format, with nothing in it
         found = [table for table in form.read([source]) if len(table) or table.settings]
-        tables = [parted(wide) for table in found for wide in widened(spelled(table))]
+        tables = [parted(wide) for table in found for wide in widened(spelled(called(table)))]
         if tables:
             return [table for table in tables if _measures(table)] or tables
     return []
