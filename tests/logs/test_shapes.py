@@ -74,6 +74,8 @@ def test_parts_without_steps_stand_beside_each_other(tmp_path: Path) -> None:
 
 def test_a_list_of_losses(tmp_path: Path) -> None:
     (found,) = tables(tmp_path / "losses.json", [5 - i / 10 for i in range(20)])
+    assert judged(found).roles.columns == {"loss": "losses"}
+    (found,) = tables(tmp_path / "h.json", [5 - i / 10 for i in range(20)])
     assert judged(found).roles.columns == {"loss": "0"}
     (found,) = tables(tmp_path / "losses.json", {"train_losses": [3.0, None, 2.5], "epochs": 3})
     assert found.present["train_losses"].tolist() == [True, False, True]
@@ -139,3 +141,39 @@ def test_names_of_numbers(line: str, expected: dict[str, float]) -> None:
     literals, values, kinds = cut(line)
     fields = template(literals, kinds).fields
     assert {f.column: f.read(values[f.index]) for f in fields} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "role"),
+    [
+        ("loss_history.json", [3.0, 2.5, 2.8, 3.5, 3.4, 3.6], "loss"),  # it need not fall
+        ("val_losses.json", [3.0, 2.5, 2.8, 3.5, 3.4, 3.6], "loss"),  # the only one
+        ("train_loss.json", [[100, 3.0], [200, 2.5], [300, 3.5]], "loss"),
+        ("loss.json", [[1.6e9, 10, 2.5], [1.6e9 + 1, 20, 2.25]], "loss"),
+        ("h.json", [3.0, 2.5, 2.8, 3.5, 3.4, 3.6], None),
+        ("h.json", [[100, 3.0], [200, 2.5], [300, 3.5]], None),
+        ("loss.json", [[100, 3.0, 3.1], [200, 2.5, 2.8], [300, 2.2, 2.9]], None),
+    ],
+)
+def test_a_files_name_names_its_bare_numbers(
+    name: str, value: Any, role: str | None, tmp_path: Path
+) -> None:
+    """Of two columns without names nothing says which was evaluated."""
+    (found,) = tables(tmp_path / name, value)
+    roles = judged(found).roles.columns
+    assert {*roles} & {"loss", "validation"} == ({role} if role else set())
+    assert ("step" in roles) == (role is not None and isinstance(value[0], list))
+
+
+def test_a_list_among_lines_of_text_is_no_log(tmp_path: Path) -> None:
+    """A text begins with a bracket, as JSON does, and shows lists of data between its lines."""
+    path = tmp_path / "log"
+    stamp = "[2024-05-01:10:00:0{}:INFO:train] "
+    lines = [stamp.format(0) + "buckets [0, 812, 146, 119, 45, 40, 62]", "[16, 16]"]
+    lines += [f"{stamp.format(i)}update={i} loss={5 - i / 10}" for i in range(1, 10)]
+    path.write_text("\n".join(lines))
+    (found,) = read(path)
+    assert (found.format, judged(found).roles.columns["loss"]) == ("text", "train loss")
+    path.write_text("\n".join(["[1, 20] loss: 2.5", "[1, 40] loss: 2.25", "[0, 8, 1, 9, 4, 2]"]))
+    (found,) = read(path)
+    assert found.format == "text"

@@ -1,5 +1,6 @@
 """JSON that is no lines: a list of records, an object with one inside, lists as columns."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +13,16 @@ from shindan.logs.settings import beside
 from shindan.logs.source import Source
 from shindan.logs.table import LogTable
 
+_BEGINS = re.compile(
+    rb"[ \t\r\n\0]*(?:\{|\[\s*(?:[\[{\]\"]|$|(?:-?\d[\d.eE+\-]*|true|false|null|NaN|-?Infinity)"
+    rb"\s*(?:[,\]]|$)))"
+)
+"""``[2021-12-17 ...]`` and ``[INFO]`` begin a line of text."""
+
 
 def claims(source: Source) -> Claim:
     """It begins with an object or a list, or is called JSON and has lost its beginning."""
-    begins = source.head.lstrip(b" \t\r\n\0")[:1] in (b"{", b"[")
+    begins = _BEGINS.match(source.head) is not None
     return Claim.PLAUSIBLE if begins or ".json" in source.path.suffixes else Claim.NO
 
 
@@ -28,6 +35,8 @@ def tables(source: Source, form: str) -> list[LogTable]:
     """A table for each list of records of each document of the file."""
     found, lost = documents(source.text())
     lost = [*source.lost, *lost]
+    if len(found) > 1:
+        found = [document for document in found if not _nameless(document)]
     if _records(found):
         found = [found]
     elif len(found) > 1:
@@ -56,6 +65,13 @@ def _records(found: list[Any]) -> bool:
         isinstance(v, list) and v and isinstance(v[0], dict) for v in objects[0].values()
     )
     return plain and 2 * alike > len(objects)
+
+
+def _nameless(document: Any) -> bool:
+    """Whether it is a list of nothing but numbers: beside others it is a part of some text."""
+    rows = document if isinstance(document, list) else [{}]
+    cells = (cell for row in rows for cell in (row if isinstance(row, list) else [row]))
+    return all(isinstance(cell, int | float | None) for cell in cells)
 
 
 FORMAT = Format("json", claims, read)
