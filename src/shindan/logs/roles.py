@@ -49,7 +49,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         rf"{_NLL}_\w+", rf"\w+_{_NLL}", rf"{_NLL}_\d+", r"cost", "train",
         r"[cm]lm(?:_[a-z]{2}){0,2}",
     ),
-    "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)(?:_value)?", rf"(?:ppl|perplexity)_{_VAL}"),
+    "validation_ppl": (
+        rf"{_VAL}_(?:ppl|perplexity)(?:_value)?", rf"(?:ppl|perplexity)_{_VAL}",
+        rf"{_VAL}_\w*(?:ppl|perplexity)(?:_value)?",
+    ),
     "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),
     "used_lr": (
         r"optimizer_lrs?(?:_0)?", r"\w*effective_(?:lr|learning_rate)",
