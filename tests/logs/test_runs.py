@@ -252,3 +252,16 @@ def test_settings_are_those_of_the_runs_that_look_alike() -> None:
 def test_a_log_of_very_many_beginnings_counts_by_the_epoch() -> None:
     log = table({"step": steps(*[range(5)] * 1200), "loss": falling(6000)})
     assert sizes(log) == [6000]
+
+
+@pytest.mark.parametrize(("level", "expected"), [(0.0, [40]), (0.5, [20, 20])])
+def test_epochs_that_begin_anew_at_neither_level_are_a_run_of_another_model(
+    level: float, expected: list[int]
+) -> None:
+    """The one before began far above and ended 0.5 below; or the loss goes on where it was."""
+    rng = np.random.default_rng(3)
+    loss = [*(4 + 6 * 0.3 ** np.arange(20)), *(np.full(20, 4.0 + level))]
+    epochs = [float(e) for e in (1, 2, 1, 2) for _ in range(10)]
+    noise = rng.normal(0, 0.03, 40)
+    log = table({"step": steps(*[range(10)] * 4), "epoch": epochs, "loss": list(loss + noise)})
+    assert sizes(log) == expected

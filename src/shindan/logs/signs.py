@@ -82,17 +82,19 @@ class Signs:
         rate = self._rate(first, begin, at, end)
         if rate:
             return rate == "anew"
-        loss = self._loss(first, at, at - begin, end)
         if self.epoch is not None and self.epoch[at] < self.epoch[at - 1] and later <= 0:
-            return not loss < -self.odds
-        return loss > self.odds
+            return not self._loss(first, at, at - begin, end, neither=True) < -self.odds
+        return self._loss(first, at, at - begin, end) > self.odds
 
-    def _loss(self, first: int, at: int, before: int, end: int, back: bool = False) -> float:
+    def _loss(
+        self, first: int, at: int, before: int, end: int, back: bool = False, neither: bool = False
+    ) -> float:
         """Log of the odds that the losses from ``at`` on begin where those from ``first`` on did,
         not where the ``before`` last ones ended: by the likelihood of both differences, of as many
         losses as tell the two levels apart best. NaN where nothing tells.
 
-        ``back``: not where those from ``first`` on were at the same counts.
+        ``back``: not where those from ``first`` on were at the same counts. ``neither``: 0 where
+        they begin at neither level, as a run with another model does.
         """
         if self.good[at] and not self.good[at - min(before, LASTING) : at].any():
             return math.inf  # weights that are not finite stay so
@@ -110,8 +112,10 @@ class Signs:
         on, own = (now - last)[k], (now - start)[k]
         if not far[k] * near[k]:
             return math.inf * float(abs(on) - abs(own))
-        odds = ((on / near[k]) ** 2 - (own / far[k]) ** 2) / 2 + np.log(near[k] / far[k])
-        return float(odds)
+        away = (on / near[k]) ** 2 / 2, (own / far[k]) ** 2 / 2
+        if neither and min(away) > self.odds:
+            return 0.0
+        return float(away[0] - away[1] + np.log(near[k] / far[k]))
 
     def _rate(self, first: int, begin: int, at: int, end: int) -> Sign:
         """Whether the rate from ``at`` on is the one from ``first`` on, or rises where it did not
