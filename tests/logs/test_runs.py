@@ -213,6 +213,19 @@ def test_an_evaluation_that_no_counter_places_is_of_neither_run() -> None:
     assert (second.line, sizes(log)) == (24, [20, 20])
 
 
+@pytest.mark.parametrize("opens", [False, True])
+def test_a_measure_with_which_no_run_begins_is_of_the_run_before(opens: bool) -> None:
+    """Each run evaluates when it is done; or, where the first one opens with it, before."""
+    step: Values = [None, *range(1, 21), None, *range(1, 21)]
+    ppl: Values = [9000.0 if opens else None, *[None] * 20, 1.2, *[None] * 20]
+    losses: Values = [None, *falling(20), None, *falling(20, 1)]
+    first, second = runs(table({"step": step, "ppl": ppl, "loss": losses}))
+    assert len(first.table) == (21 if opens else 22)
+    ppl_of_first = first.table.columns["ppl"][first.table.present["ppl"]]
+    assert ppl_of_first.tolist() == ([9000.0] if opens else [1.2])
+    assert "ppl" not in second.table.columns
+
+
 def test_rows_under_a_heading_that_counts_are_of_its_run() -> None:
     losses = [9.0, 5.0, 3.0, 9.1, 5.2, 3.1]
     log = table({"epoch": [v for e in (1.0, 2, 3) * 2 for v in (e, None, None)],

@@ -13,6 +13,7 @@ import numpy as np
 from shindan.logs.anew import begun, falls_at
 from shindan.logs.axis import place, positions
 from shindan.logs.few import LEAST
+from shindan.logs.records import is_measure
 from shindan.logs.roles import Roles, infer
 from shindan.logs.signs import COUNTED, SAME, Signs, counting
 from shindan.logs.table import LogTable
@@ -51,7 +52,8 @@ def runs(table: LogTable, asked: Mapping[str, str] | None = None) -> tuple[Run, 
     """The runs of a log, in its order; ``asked`` are columns by role.
 
     A table of the only run is the log's own. Rows between two runs that no counter places belong to
-    neither: an evaluation there may be the last of the one or the first of the other. Settings that
+    neither: an evaluation there may be the last of the one or the first of the other, unless it is
+    of a measure of its own, with which no run of the log begins (:func:`_closed`). Settings that
     stand before the first run are those of the runs that are written with the same columns and
     begin with the same rate.
     """
@@ -116,9 +118,28 @@ def _cuts(table: LogTable, roles: Roles, column: str) -> list[tuple[int, int]]:
             start = falls_at(x, last, int(index[at]))
             placed = last + int(np.flatnonzero(counted[last:start]).max(initial=0))
             # where the count stands in headings, rows belong to the one above
-            cuts.append((placed + 1 if counted[last] else start, start))
+            end = _closed(table, roles, placed + 1, start) if counted[last] else start
+            cuts.append((end, start))
             first = at
     return cuts
+
+
+def _closed(table: LogTable, roles: Roles, end: int, start: int) -> int:
+    """The row after the last of a run that ended before ``end``, where the next one begins at
+    ``start``: with the measures between them that are neither the loss nor the validation, if the
+    first run of the log does not open with them.
+    """
+    losses = {roles.columns.get("loss", ""), roles.columns.get("validation", "")} - {""}
+    first = min(int(np.argmax(table.present[c])) for c in losses)
+    closed = end
+    for name, there in table.present.items():
+        between = np.flatnonzero(there[end:start])
+        if not len(between) or not is_measure(name):
+            continue
+        if name in losses or there[:first].any():
+            return end
+        closed = max(closed, end + int(between[-1]) + 1)
+    return closed
 
 
 def _part(table: LogTable, start: int, stop: int) -> LogTable:
