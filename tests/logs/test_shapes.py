@@ -177,3 +177,41 @@ def test_a_list_among_lines_of_text_is_no_log(tmp_path: Path) -> None:
     path.write_text("\n".join(["[1, 20] loss: 2.5", "[1, 40] loss: 2.25", "[0, 8, 1, 9, 4, 2]"]))
     (found,) = read(path)
     assert found.format == "text"
+
+
+def lines(path: Path, counts: range, start: float) -> None:
+    rows = (f"{e},{start + 5 / (1 + e)},{e / 100}" for e in counts)
+    path.write_text("\n".join(["epoch,loss,accuracy", *rows]))
+
+
+@pytest.mark.parametrize(
+    ("names", "roles"),
+    [
+        (("train.log", "valid.log"), {"loss": "loss", "validation": "validation_loss"}),
+        (("log_train.csv", "log_test.csv"), {"loss": "loss", "validation": "validation_loss"}),
+        (("train.log", "validation_b.log"), None),
+        (("a.csv", "b.csv"), None),
+    ],
+)
+def test_files_named_for_the_parts_of_the_data_are_one_log(
+    names: tuple[str, str], roles: dict[str, str] | None, tmp_path: Path
+) -> None:
+    lines(tmp_path / names[0], range(40), 1.0)
+    lines(tmp_path / names[1], range(4, 40, 5), 2.0)
+    found = read(tmp_path)
+    if roles is None:
+        assert len(found) == 2
+        return
+    (one,) = found
+    assert one.name == ", ".join(names)
+    assert {**judged(one).roles.columns, **roles, "epoch": "epoch"} == judged(one).roles.columns
+    assert one.columns["epoch"].tolist() == sorted([*range(40), *range(4, 40, 5)])
+    evaluated = one.columns["validation_loss"][one.present["validation_loss"]]
+    assert evaluated.tolist() == [2 + 5 / (1 + e) for e in range(4, 40, 5)]
+
+
+def test_files_that_count_otherwise_are_none(tmp_path: Path) -> None:
+    """Another run's evaluation, or one in updates."""
+    lines(tmp_path / "train.log", range(40), 1.0)
+    lines(tmp_path / "valid.log", range(0, 400, 10), 2.0)
+    assert len(read(tmp_path)) == 2

@@ -11,6 +11,7 @@ import numpy as np
 from shindan.core.errors import ShindanError
 from shindan.logs.called import called
 from shindan.logs.formats import Claim, Format, formats
+from shindan.logs.paired import paired
 from shindan.logs.parted import parted
 from shindan.logs.records import is_measure, is_place
 from shindan.logs.source import Source
@@ -100,7 +101,7 @@ def _folder(folder: Path) -> list[LogTable]:
     by_name = {form.name: form for form in formats()}
     for (name, _), sources in runs.items():
         tables += by_name[name].read(sources)
-    tables = [replace(table, name=_named(table, folder)) for table in tables]
+    tables = [replace(table, name=_named(table, folder)) for table in paired(tables)]
     return _longest(sorted(tables, key=lambda table: (str(table.path), table.name)))
 
 
