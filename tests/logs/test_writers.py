@@ -279,3 +279,13 @@ def test_a_rate_counts_no_epochs(tmp_path: Path) -> None:
     found = log(tmp_path, lines)
     assert found.roles.columns["epoch"] == "Epoch"
     assert found.axis.unit == "epoch"
+
+
+def test_a_nan_that_has_no_name_is_said(tmp_path: Path) -> None:
+    """A batch's value printed by itself between the means, which leave it out."""
+    lines = [f"epoch {i} train/loss {loss(i):.4f}" for i in range(0, 40, 2)]
+    found = log(tmp_path, [*lines[:5], "nan", "  nan", *lines[5:], "nan"]).table
+    assert [(r.key, r.values) for r in found.lost] == [
+        ("log-numbers-nameless", {"count": 2, "line": 6})
+    ]
+    assert not log(tmp_path, [*lines[:5], "2.5", *lines[5:]]).table.lost

@@ -4,10 +4,11 @@ Small files, and the odd lines of large ones, are cut line by line (logs/templat
 the commonest templates are found on a sample and then matched by Arrow, a piece at a time.
 """
 
+import math
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from shindan.logs.records import is_measure, is_place
 from shindan.logs.settings import beside, settings_in
 from shindan.logs.source import PIECE, Source
 from shindan.logs.table import LogTable
-from shindan.logs.template import Template, cut, template
+from shindan.logs.template import Template, cut, plain, template
 from shindan.logs.tidying import Redrawn, tidy
 
 _LONGEST = 4000
@@ -57,6 +58,8 @@ class Lines:
     def __init__(self) -> None:
         self.kinds: dict[tuple[str, ...], _Kind] = {}
         self.early: list[tuple[int, str]] = []
+        self.nameless = array("q")
+        """Lines that are a number that is not finite, and nothing else."""
         self._without: set[tuple[str, ...]] = set()
 
     def add(self, line: str, at: int) -> None:
@@ -66,6 +69,9 @@ class Lines:
         if len(line) > _LONGEST:
             return
         literals, values, tokens = cut(line)
+        bare = tokens == ("number",) and not "".join(literals).strip()
+        if bare and not math.isfinite(plain(values[0])):
+            self.nameless.append(at)
         if not values or literals in self._without:
             return
         key = (*literals, *tokens)
@@ -142,7 +148,7 @@ def read_text(source: Source, form: str) -> LogTable | None:
     kept = _kept(blocks)
     if not kept:
         return None
-    return _table(source, form, kept, lines.early, redrawn)
+    return _table(source, form, kept, lines, redrawn)
 
 
 def _parts_of(piece: bytes, first: bool) -> list[bytes]:
@@ -235,7 +241,7 @@ def _table(
     source: Source,
     form: str,
     blocks: Sequence[Block],
-    early: Sequence[tuple[int, str]],
+    cut_lines: Lines,
     redrawn: Redrawn,
 ) -> LogTable:
     """One row a line, in the order of the file."""
@@ -257,10 +263,9 @@ def _table(
             column = words.setdefault(key, [None] * len(lines))
             for row in rows.tolist():
                 column[row] = word
-    before = settings_in(line for at, line in early if at < lines[0])
+    before = settings_in(line for at, line in cut_lines.early if at < lines[0])
     settings: dict[str, Any] = {**beside(source.path), **before}
     settings |= {f"units.{name}": unit for name, unit in units.items()}
-    lost: tuple[Reason, ...] = source.lost
     return LogTable(
         source.path,
         form,
@@ -270,8 +275,17 @@ def _table(
         {key: tuple(column) for key, column in words.items()},
         redrawn.real(lines),
         settings,
-        lost,
+        (*source.lost, *_nameless(cut_lines, lines, redrawn)),
     )
+
+
+def _nameless(cut_lines: Lines, lines: NDArray[np.int64], redrawn: Redrawn) -> Iterator[Reason]:
+    """Says of numbers among the ``lines`` of the log that are not finite and have no name."""
+    at = np.array(cut_lines.nameless, np.int64)
+    at = at[(at > lines[0]) & (at < lines[-1])]
+    if len(at):
+        first = int(redrawn.real(at)[0])
+        yield Reason("log-numbers-nameless", {"count": len(at), "line": first})
 
 
 def _converted(unit: str, wanted: str) -> float:
