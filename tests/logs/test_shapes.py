@@ -152,17 +152,24 @@ def test_names_of_numbers(line: str, expected: dict[str, float]) -> None:
         ("loss.json", [[1.6e9, 10, 2.5], [1.6e9 + 1, 20, 2.25]], "loss"),
         ("h.json", [3.0, 2.5, 2.8, 3.5, 3.4, 3.6], None),
         ("h.json", [[100, 3.0], [200, 2.5], [300, 3.5]], None),
-        ("loss.json", [[100, 3.0, 3.1], [200, 2.5, 2.8], [300, 2.2, 2.9]], None),
     ],
 )
 def test_a_files_name_names_its_bare_numbers(
     name: str, value: Any, role: str | None, tmp_path: Path
 ) -> None:
-    """Of two columns without names nothing says which was evaluated."""
     (found,) = tables(tmp_path / name, value)
     roles = judged(found).roles.columns
     assert {*roles} & {"loss", "validation"} == ({role} if role else set())
     assert ("step" in roles) == (role is not None and isinstance(value[0], list))
+
+
+def test_of_two_bare_losses_nothing_says_which_was_evaluated(tmp_path: Path) -> None:
+    """Unless the person does; the first column counts either way."""
+    value = [[100, 3.0, 3.1], [200, 2.5, 2.8], [300, 2.2, 2.9]]
+    (found,) = tables(tmp_path / "loss.json", value)
+    assert judged(found).roles.columns == {"step": "0"}
+    asked = {"loss": "1", "validation": "2"}
+    assert judged(found, asked).roles.columns == {**asked, "step": "0"}
 
 
 def test_a_list_among_lines_of_text_is_no_log(tmp_path: Path) -> None:

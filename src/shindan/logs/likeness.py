@@ -34,13 +34,16 @@ def counts_evenly(values: Numbers) -> bool:
 
 
 def bare_roles(table: LogTable) -> Mapping[str, str]:
-    """Step and loss of a log of bare numbers: ``100 2.31`` on each line, or one number."""
+    """Step and loss of a log of bare numbers: ``100 2.31`` on each line, or one number.
+
+    Of several that may be losses (training and validation, in an order nobody said) none is taken.
+    """
     columns = [c for c in table.columns if c.isdigit()]
     values = {c: table.columns[c][table.present[c]] for c in columns}
     counts = [c for c in columns[:1] if len(columns) > 1 and counts_evenly(values[c])]
     losses = [c for c in columns if c not in counts and like_a_loss(values[c])]
     if len(losses) != 1 or (len(columns) > 1 and not counts):
-        return {}
+        return {"step": counts[0]} if counts and losses else {}
     return {"loss": losses[0]} | ({"step": counts[0]} if counts else {})
 
 

@@ -139,7 +139,7 @@ def infer(table: LogTable, asked: Mapping[str, str] | None = None) -> Roles:
         best = None if role in found else _best(table, role, found)
         if best is not None:
             found[role], why[role] = best, "named"
-    if "loss" not in found and "validation" not in found:
+    if all(found.get(role, "0").isdigit() for role in ("loss", "validation")):
         for role, column in bare_roles(table).items():
             if role not in found and column not in found.values():
                 found[role], why[role] = column, "behaves"
