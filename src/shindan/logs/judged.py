@@ -15,9 +15,9 @@ from shindan.logs.axis import Axis, axis
 from shindan.logs.few import evaluations, few_losses
 from shindan.logs.finite import finite
 from shindan.logs.norms import clip, controller, scale
-from shindan.logs.rates import rates
+from shindan.logs.rates import leapt, rates
 from shindan.logs.roles import SETTINGS, Roles, infer, is_mean, normal, setting
-from shindan.logs.shifts import shift
+from shindan.logs.shifts import at_leap, begins_high, shift
 from shindan.logs.table import LogTable, Numbers
 from shindan.logs.trends import FEWEST, Array, Told, jump, rise, trend
 
@@ -160,7 +160,7 @@ def _trend(table: LogTable, roles: Roles, way: Axis, columns: LogColumns) -> Los
     peak = float(lr.max()) if len(lr) else 0.0
     told = Told(
         lr_left=float(lr[-1]) / peak if peak > 0 else math.nan,
-        jumps=(*_jumps(table, roles, way), *filter(None, (shift(x[good], y[good]),))),
+        jumps=(*_jumps(table, roles, way), *_untold(table, roles, way, x[good], y[good])),
         rise=_rise(table, roles, way, x[good], y[good]),
         updates=way.progress.updates,
     )
@@ -186,6 +186,23 @@ def _jumps(table: LogTable, roles: Roles, way: Axis) -> Iterator[Jump]:
         leap = jump(int(way.x[row]), before, after, width)
         if leap is not None:
             yield leap
+
+
+def _untold(table: LogTable, roles: Roles, way: Axis, x: Array, y: Array) -> Iterator[Jump]:
+    """Jumps of the finite losses where the log says nothing of a resume.
+
+    As a late log begins; in its middle the most certain one of the places where the learning
+    rate leaps, and the most certain of all places, where that is another.
+    """
+    first = begins_high(x, y) if way.progress.late else None
+    places = np.searchsorted(x, way.x[leapt(table, roles, way)])
+    known = [j for at in places if (j := at_leap(x, y, int(at))) is not None]
+    surest = max(known, key=lambda j: (j.after - j.before) / (j.error or math.inf), default=None)
+    any_place = shift(x, y)
+    if surest is not None and any_place is not None:
+        near = abs(np.searchsorted(x, [surest.update, any_place.update]) @ [1, -1])
+        any_place = None if near <= any_place.window else any_place
+    yield from filter(None, (first, surest, any_place))
 
 
 def _rise(table: LogTable, roles: Roles, way: Axis, x: Array, y: Array) -> Rise | None:

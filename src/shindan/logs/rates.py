@@ -9,6 +9,7 @@ from shindan.core.evidence.logs import LogRates, RateAtResume
 from shindan.core.finding import NOWHERE
 from shindan.core.reason import Reason
 from shindan.logs.axis import Axis, place
+from shindan.logs.leaps import leaps, resets
 from shindan.logs.roles import Roles, normal
 from shindan.logs.table import LogTable, Numbers
 
@@ -82,15 +83,25 @@ def _still(table: LogTable, roles: Roles, way: Axis, rows: np.ndarray) -> int:
     return len(values) if between and len(digits) >= FIGURES_SAME else 0
 
 
+def leapt(table: LogTable, roles: Roles, way: Axis) -> list[int]:
+    """The rows at which the learning rate leaps up after a decay."""
+    column = roles.columns.get("lr")
+    if column is None:
+        return []
+    lr = table.columns[column]
+    rows = np.flatnonzero(table.present[column] & way.kept & np.isfinite(way.x) & np.isfinite(lr))
+    return [int(rows[i]) for i in leaps(lr[rows])]
+
+
 def _at_resumes(
     table: LogTable, way: Axis, rows: np.ndarray, lr: Numbers
 ) -> Iterator[RateAtResume]:
-    for row in way.resumed:
-        at = int(np.searchsorted(rows, row))
+    told = {int(np.searchsorted(rows, row)): row for row in way.resumed}
+    alone = {at: int(rows[at]) for at in resets(lr) if at not in told}
+    for at, row in sorted({**told, **alone}.items()):
         if 0 < at < len(rows):
-            yield RateAtResume(
-                float(way.x[rows[at]]), float(lr[at - 1]), float(lr[at]), place(table, row)
-            )
+            before, after = float(lr[at - 1]), float(lr[at])
+            yield RateAtResume(float(way.x[rows[at]]), before, after, place(table, row), at in told)
 
 
 def _tail(lr: Numbers, peak: float) -> int:

@@ -1,4 +1,4 @@
-"""A level that is lost from one row to the next and stays lost, in the middle of a run."""
+"""A level that is lost from one row to the next: in the middle of a run, and as a log begins."""
 
 import math
 
@@ -7,12 +7,16 @@ from numpy.typing import NDArray
 
 from shindan.core.evidence.trend import Jump
 from shindan.logs.noise import SD, correlation
-from shindan.logs.trends import LONGEST, Array, means
+from shindan.logs.trends import HIGH, LONGEST, Array, means, noise
 
 SIDE = 40
 """Rows on each side: what lasts for so many is no batch and no spike."""
 NEAR = 5
 """Rows next to the place, which must already show ...."""
+LATER = 160
+"""Rows by which a level is known within a tenth of their sd."""
+OWN = 3.0
+BESIDE = 20
 SUDDEN = 0.5
 """... this share of the height: else it is a slope."""
 
@@ -50,6 +54,47 @@ def shift(x: Array, y: Array) -> Jump | None:
         window=SIDE * size,
         loaded=False,
     )
+
+
+def begins_high(x: Array, y: Array) -> Jump | None:
+    """A resumed log whose losses ``y`` (n,) at ``x`` (n,) leap after the first one, and come back.
+
+    The first loss is that of the loaded weights, before any update. It must be what the losses are
+    later, from SIDE rows on, up to OWN of their sd: a mean that begins at zero is lower.
+    None where it is not, or the log is too short.
+    """
+    if len(y) < 2 * SIDE:
+        return None
+    later = y[SIDE : SIDE + LATER]
+    level = float(np.median(later))
+    sd = SD * float(np.median(np.abs(later - level)))
+    if abs(y[0] - level) > OWN * sd:
+        return None
+    error = sd * math.sqrt(1 + 1 / NEAR)
+    return Jump(int(x[1]), float(y[0]), float(y[1 : 1 + NEAR].mean()), error, 1)
+
+
+def at_leap(x: Array, y: Array, at: int) -> Jump | None:
+    """The jump of the losses ``y`` (n,) at the index ``at`` or one before, where the rate leaps.
+
+    A rate logged for the update before shows one row late. The error is of the means of BESIDE
+    rows on each side. None where there are fewer than NEAR, or where these are not apart by SUDDEN
+    of the height and as a spike is from the log's noise of one row: slow noise moves means as far,
+    but no row from the next.
+    """
+    found = []
+    least = HIGH * noise(y)
+    for place in (at - 1, at):
+        width = min(BESIDE, place, len(y) - place)
+        if width < NEAR:
+            continue
+        before, after = y[place - width : place], y[place : place + width]
+        error = math.sqrt((before.var(ddof=1) + after.var(ddof=1)) / width)
+        low, high = float(before.mean()), float(after.mean())
+        gap = float(after[:NEAR].min() - before[-NEAR:].max())
+        if high > low and gap >= max(SUDDEN * (high - low), least):
+            found.append(Jump(int(x[place]), low, high, error, width, loaded=False))
+    return max(found, key=lambda j: (j.after - j.before) / (j.error or math.inf), default=None)
 
 
 def _usual(height: Array, at: int) -> float | None:

@@ -42,6 +42,8 @@ BEFORE = 20
 SPIKES = 20
 FEW_AFTER = 4
 """Evaluations after the best one, all of which must rise to be told from chance (1 of 4!)."""
+FEW_BEFORE = 3
+"""Evaluations up to the best one that say where validation stood."""
 LONGEST = 20_000
 """Points of a fit; means of stretches beyond."""
 
@@ -216,7 +218,23 @@ def rise(
         train_last=_around(x, y, updates[-1], width),
         climb=in_order(since[1:]) if tells else 1.0,
         scatter=math.sqrt(float((np.diff(since, 2) ** 2).mean()) / 6) if tells else 0.0,
+        apart=apart(losses, best),
     )
+
+
+def apart(losses: Sequence[float], best: int) -> float:
+    """The chance that the m losses after the ``best`` are all above the n that end with it.
+
+    n as large as it is true of. In no order, 1 in n C(n + m, n) sets of n + m begins with its n
+    lowest, the best at their end; any of the places may have been the one.
+    """
+    after = losses[best + 1 :]
+    n = 0
+    while after and n <= best and losses[best - n] < min(after):
+        n += 1
+    if n < FEW_BEFORE or len(after) < FEW_AFTER:
+        return 1.0
+    return min(1.0, len(losses) / (n * math.comb(n + len(after), n)))
 
 
 def _finite(value: float) -> float:

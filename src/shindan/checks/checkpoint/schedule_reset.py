@@ -56,6 +56,7 @@ def CHECK(resumptions: Resumptions) -> Iterator[Finding]:
 def from_log(rates: LogRates) -> Iterator[Finding]:
     """Where a log's run was taken up again, its rate leaps to where the schedule began.
 
+    So it may where nothing else tells of a resume, if its decay was cut off (``logs/leaps.py``).
     Whether a new schedule was meant a log does not say: minor.
     """
     for resume in rates.resumed:
@@ -65,7 +66,7 @@ def from_log(rates: LogRates) -> Iterator[Finding]:
                 measured={"saved": resume.before, "used": resume.after, "step": resume.step},
                 where=resume.where,
                 severity="minor",
-                variant="log",
+                variant="log" if resume.told else "leap",
             )
 
 
@@ -94,8 +95,8 @@ def _load(**values: object) -> Resumptions:
     return Resumptions((Resumption(**{**made, **values}),))  # type: ignore[arg-type]
 
 
-def _log(before: float, after: float) -> LogRates:
-    resume = RateAtResume(800.0, before, after)
+def _log(before: float, after: float, told: bool = True) -> LogRates:
+    resume = RateAtResume(800.0, before, after, told=told)
     return LogRates("lr", 120, 3e-4, 3e-4, 0.0, 0.0, resumed=(resume,))
 
 
@@ -103,6 +104,7 @@ SICK = (
     Example((_load(),), finds=({"saved": 5e-4, "counter": 60},)),
     Example((_load(lr=(1e-3,)),), finds=({"used": 1e-3},)),
     Example((_log(1e-4, 3e-4),), finds=({"saved": 1e-4, "used": 3e-4, "step": 800.0},)),
+    Example((_log(1e-4, 3e-4, told=False),), finds=({"saved": 1e-4, "used": 3e-4},)),
 )
 HEALTHY = (
     # logs that go on; whose author took another rate

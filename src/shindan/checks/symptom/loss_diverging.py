@@ -13,7 +13,9 @@ Of a log, a rise over all of it is told as minor: t of its slope at least STEADY
 normal noise, as for ``symptom/loss-jump``) and its interval above RISEN of the start. A log of
 8 to 29 losses is judged by ranks: they rise in order (Kendall's tau below CHANCE) by LEVEL of the
 level, major only from SHARE on; or, from one row on, all losses stand above twice the highest
-before it, three on either side at least.
+before it, three on either side at least. Of fewer losses the evaluations say it, as minor: the
+first is the best of so many that this is rarer than FIRST by chance, the last two stand above it by
+LEVEL and by twice the scatter of one, and the training loss, too, stands higher by SHARE.
 
 Under 1 % false alarms on simulated healthy curves: ``tests/diagnose/test_trend.py``.
 """
@@ -22,8 +24,8 @@ from collections.abc import Iterator
 from statistics import mean
 
 from shindan.core.check import Edit, check
-from shindan.core.evidence.logs import LogProgress
-from shindan.core.evidence.trend import FewLosses, LossTrend, Slope
+from shindan.core.evidence.logs import LogEpochs, LogProgress
+from shindan.core.evidence.trend import FewLosses, LossTrend, Rise, Slope
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Severity
 
@@ -35,6 +37,7 @@ FEWEST = 60
 STEADY = 5.0
 RISEN = 0.01
 CHANCE = 1e-3
+FIRST = 0.05
 
 
 @check(
@@ -76,6 +79,28 @@ def of_few(few: FewLosses) -> Iterator[Finding]:
         measured = {"best": few.start, "last": few.end, "rise": rise, "points": few.points}
         severity: Severity | None = None if rise >= SHARE * abs(few.start) else "minor"
         yield Finding(measured, severity=severity, variant="few")
+
+
+@CHECK.also
+def of_epochs(epochs: LogEpochs) -> Iterator[Finding]:
+    """Validation was never again as good as at first, and training became worse."""
+    rise = epochs.rise
+    risen, worse = rise.last - rise.best, rise.train_last - rise.train_at_best
+    first = rise.first == rise.best and (rise.points_after + 1) * FIRST >= 1
+    clear = risen >= max(LEVEL * abs(rise.best), 2 * rise.scatter)
+    if first and clear and worse >= SHARE * abs(rise.train_at_best):
+        yield Finding(
+            {
+                "best": rise.best,
+                "last": rise.last,
+                "rise": risen,
+                "points": rise.points_after + 1,
+                "train_before": rise.train_at_best,
+                "train_after": rise.train_last,
+            },
+            severity="minor",
+            variant="epochs",
+        )
 
 
 def _steadily(trend: LossTrend) -> Iterator[Finding]:
@@ -153,6 +178,10 @@ def _log(low: float, t: float) -> tuple[LossTrend, LogProgress]:
     return LossTrend("loss", 900, blocks, 0.1, whole=slope), LogProgress("step", 900, 1, 900, 1)
 
 
+def _epochs(last: float, train: float, after: int = 19, scatter: float = 0.25) -> LogEpochs:
+    return LogEpochs(Rise(2.5, 132, last, 2.5, after, 1.2, train, 1.0, scatter), 1.2)
+
+
 _FALL = (4.0, 3.0, 2.6, 2.4, 2.3, 2.2)
 SICK = (
     Example(
@@ -177,6 +206,8 @@ SICK = (
     # twelve rows: a rise in order; a leap from which it does not come back
     Example((_few(1.42, 1.58, 1e-6, 1.5, 1.55),), finds=({"best": 1.42, "points": 12},)),
     Example((_few(4.9, 40.0, 0.01, 4.9, 31.0),), finds=({"step": 90, "last": 31.0},)),
+    # five losses and twenty evaluations
+    Example((_epochs(3.1, 1.8),), finds=({"best": 2.5, "last": 3.1, "points": 20},)),
 )
 HEALTHY = (
     # noise whose first value was low: others are as low; it is as slow as that
@@ -188,6 +219,10 @@ HEALTHY = (
     Example((_few(1.42, 1.58, 0.01, 1.5, 1.55),)),
     Example((_few(1.42, 1.46, 1e-6, 1.43, 1.44),)),
     Example((_few(4.9, 7.2, 0.01, 4.9, 7.3),)),
+    # evaluations as near as their scatter; too few; training that fell (an overfit)
+    Example((_epochs(2.9, 1.8),)),
+    Example((_epochs(3.1, 1.8, after=9),)),
+    Example((_epochs(3.1, 0.4),)),
     # a harder part of the data begins, and is being learnt; it comes at the very end
     Example((LossTrend("loss", 1200, (*_FALL[:4], 3.4, 3.3, 3.2, 3.1, 3.0, 2.9, 2.8, 2.7), 0.05),)),
     Example((LossTrend("loss", 1200, (*_FALL, *[2.2] * 4, 3.6, 3.6), 0.05),)),

@@ -12,6 +12,11 @@ places are many, so the error is at least what such sides differ by elsewhere in
 series of AR(1) noise, normal or of Student's t with 4 degrees, with coefficients from 0 to 0.99 and
 1,000 or 10,000 rows, 99 % then stay below 5.5. The height must be TALL besides, above which no hard
 batch of a healthy run stands (``symptom/loss-spikes``).
+
+Where the learning rate leaps the place is known: there the five rows on either side must lie apart
+by half of the height, and by as much as a spike does from the noise of one row. A log that begins
+late is of a resumed run: its first loss, at the level of the later ones, is the side before, the
+five rows after it the other.
 """
 
 from collections.abc import Iterator
@@ -47,7 +52,7 @@ def CHECK(trend: LossTrend, progress: LogProgress | None) -> Iterator[Finding]:
         least = max(T * jump.error, (SHARE if jump.loaded else TALL) * abs(jump.before))
         down = jump.loaded and progress is not None and height + jump.goes_on < -least
         if height > least or down:
-            plain = "log" if progress is not None else ""
+            plain = ("begins" if jump.window == 1 else "log") if progress is not None else ""
             yield Finding(
                 measured={
                     "update": jump.update,
@@ -79,6 +84,14 @@ SICK = (
         evidence=(_trend(3.2),), finds=({"update": 60, "before": 1.5, "after": 3.2, "window": 20},)
     ),
     Example((_trend(1.2, error=0.01), _LOG), finds=({"before": 1.5, "after": 1.2},)),
+    # a log from update 19072 on: the weights were right, the rest was not
+    Example(
+        (
+            LossTrend("loss", 900, (3.1, 3.0), 0.05, jumps=(Jump(60, 3.02, 3.52, 0.06, 1),)),
+            _LOG,
+        ),
+        finds=({"before": 3.02, "after": 3.52, "window": 1},),
+    ),
     Example((_shift(1.25), _LOG), finds=({"before": 0.8, "after": 1.25},)),
 )
 HEALTHY = (

@@ -13,7 +13,9 @@ evaluations after the best stand in rising order (Kendall's tau, one-sided 5 %: 
 its own trend (second differences: the best is the lowest of many, about two sd below its trend)
 and by LEVEL of it and of what had been gained: seeds alone move a validation by 0.02 % (28 runs of
 modded-nanogpt at 2.92) to 0.8 % (three seeds of a GPT of 125M at 3.2), so that less would not come
-again; training fell by a greater share than validation rose.
+again; training fell by a greater share than validation rose, or by SHARE. In any order they count,
+too, where they stand by SHARE above the best and above several before it, which by chance is rarer
+than CHANCE (``logs/trends.py``, ``apart``): a new epoch moves validation once, not steadily.
 """
 
 from collections.abc import Iterator
@@ -84,14 +86,15 @@ def _judged(rise: Rise, first: float, start: float, log: bool) -> Iterator[Findi
 
 
 def _steady(rise: Rise) -> bool:
-    """A rise in order and above the scatter, while training fell by a greater share."""
-    if rise.climb > CHANCE or rise.best <= 0 or rise.train_at_best <= 0:
+    """A rise in order or above all before, while training fell by a greater share."""
+    if rise.best <= 0 or rise.train_at_best <= 0:
         return False
     risen = rise.last - rise.best
     fallen = rise.train_at_best - rise.train_last
-    worth = LEVEL * max(rise.best, rise.first - rise.best)
-    clear = risen >= max(worth, CLEAR * rise.scatter)
-    return clear and fallen / rise.train_at_best > risen / rise.best
+    worth = max(rise.best, rise.first - rise.best)
+    clear = rise.climb <= CHANCE and risen >= max(LEVEL * worth, CLEAR * rise.scatter)
+    parted = rise.apart <= CHANCE and risen >= SHARE * worth
+    return (clear or parted) and fallen / rise.train_at_best > min(risen / rise.best, SHARE)
 
 
 def _trend(best: float, last: float, train: float, after: int = 4, first: float = 4.2) -> LossTrend:
@@ -101,6 +104,10 @@ def _trend(best: float, last: float, train: float, after: int = 4, first: float 
 
 _EPOCHS = Rise(0.50, 5, 0.51, 0.69, 4, 0.5, 0.3, climb=1 / 24, scatter=0.002)
 """Ten epochs; the four after the best rise in order, five times the scatter."""
+_PARTED = Rise(0.157, 3, 0.214, 0.176, 7, 0.085, 0.003, climb=0.5, scatter=0.032, apart=0.03)
+"""Ten epochs; the seven after the best are above the three up to it, in no order."""
+_STEEP = Rise(0.416, 31, 0.602, 3.0, 8, 0.071, 0.05, climb=1e-4, scatter=0.004)
+"""Validation rises by more of itself than training falls."""
 SICK = (
     Example(evidence=(_trend(2.2, 2.9, 0.5),), finds=({"best": 2.2, "update": 300},)),
     Example(evidence=(_trend(2.2, 5.0, 0.1),), finds=({"last": 5.0},)),
@@ -115,6 +122,8 @@ SICK = (
         finds=({"best": 2.2, "last": 3.4},),
     ),
     Example((LogEpochs(_EPOCHS, 0.9),), finds=({"best": 0.50, "update": 5},)),
+    Example((LogEpochs(_PARTED, 0.9),), finds=({"best": 0.157, "last": 0.214},)),
+    Example((LogEpochs(_STEEP, 2.9),), finds=({"best": 0.416, "last": 0.602},)),
 )
 HEALTHY = (
     # three in order of four; as much as the scatter; less than seeds do; training stood, too
@@ -124,6 +133,10 @@ HEALTHY = (
     # a hundredth of its level, and less than that of what it had gained
     Example((LogEpochs(Rise(0.031, 7, 0.0319, 0.137, 4, 0.02, 0.01, 1 / 24, 0.0001), 0.15),)),
     Example((LogEpochs(replace(_EPOCHS, train_last=0.495), 0.9),)),
+    Example((LogEpochs(replace(_STEEP, train_last=0.062), 2.9),)),  # training hardly fell
+    # above those before by less than a fifth; as may be by chance
+    Example((LogEpochs(replace(_PARTED, last=0.18), 0.9),)),
+    Example((LogEpochs(replace(_PARTED, apart=0.1), 0.9),)),
     Example((LogEpochs(Rise(2.2, 11, 2.2, 4.2, 0, 2.0, 2.0), 4.4),)),
     # a log of a training that blew up and came back
     Example(

@@ -141,12 +141,16 @@ class LogFinite(Evidence):
 
 @dataclass(frozen=True)
 class RateAtResume:
-    """The rates before and after a place where the run was taken up again."""
+    """The rates before and after a place where the run was taken up again.
+
+    Not ``told``: only the rate says so, it begins anew there.
+    """
 
     step: float
     before: float
     after: float
     where: Where = NOWHERE
+    told: bool = True
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,9 @@ class Rise:
     (Kendall's tau, one-sided; 1 below four of them)."""
     scatter: float = 0.0
     """Sd of one evaluation around its own trend, from second differences since the best."""
+    apart: float = 1.0
+    """Chance that evaluations in no order stand so that all after the best are above those up to
+    it that are counted (1 below three of these or four of those)."""
 
 
 @dataclass(frozen=True)
