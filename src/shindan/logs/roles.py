@@ -50,7 +50,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         r"[cm]lm(?:_[a-z]{2}){0,2}",
     ),
     "validation_ppl": (rf"{_VAL}_\w*(?:ppl|perplexity)(?:_value)?", rf"(?:ppl|perplexity)_{_VAL}"),
-    "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),
+    "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplex(?:ity)?)", rf"(?:ppl|perplexity)_{_TRAIN}"),
     "used_lr": (
         r"optimizer_lrs?(?:_0)?", r"\w*effective_(?:lr|learning_rate)",
         r"(?:lr|learning_rate)_(?:effective|used|actual)", r"(?:actual|used)_(?:lr|learning_rate)",

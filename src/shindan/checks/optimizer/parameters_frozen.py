@@ -1,9 +1,13 @@
-"""Freshly initialised weights are frozen in a model that is trained from scratch."""
+"""Freshly initialised weights are frozen in a model that is trained from scratch.
+
+A log shows only that nothing moves at all: an epoch whose losses are those of the epoch before.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from shindan.core.check import Edit, check
+from shindan.core.evidence.beside import Repeats
 from shindan.core.evidence.parameters import ParamLedger, ParamRow
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Severity, Where
@@ -72,6 +76,22 @@ def CHECK(ledger: ParamLedger) -> Iterator[Finding]:
         )
 
 
+@CHECK.also
+def from_log(again: Repeats) -> Iterator[Finding]:
+    """The losses repeat, figure by figure, with a period of one epoch."""
+    if again.same:
+        yield Finding(
+            {
+                "column": again.column,
+                "period": again.period,
+                "same": again.same,
+                "different": again.different,
+            },
+            severity="minor",
+            variant="log",
+        )
+
+
 def _severity(ledger: ParamLedger, head: bool, share: float) -> Severity:
     if ledger.setting:
         return "info"
@@ -100,6 +120,7 @@ SICK = Example(
     finds=({"count": 1, "share": 0.5, "names": ("head.weight",)},),
 )
 HEALTHY = (
+    Example((Repeats("Loss"),)),
     Example(evidence=(ParamLedger((_row("a.weight"), _row("b.weight")), (), 7, 100),)),
     # a sinusoidal table
     Example(
