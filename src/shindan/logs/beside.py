@@ -1,6 +1,7 @@
 """A log's columns held beside one another, and its loss beside what guessing gives."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,8 +28,9 @@ def beside(log: Judged) -> tuple[Mapping[type[Evidence], Evidence], Sequence[Una
         name = named(log.roles, "loss")
         two, again = _means(log, x, y), _repeats(log)
         found += [two, again, risen(name, y)]
-        if not log.axis.progress.late:
-            found.append(at_chance(log.table, log.roles, name, x, y))
+        if not log.axis.progress.late and (two is None or not two.how):
+            second = (named(log.roles, "validation"), *_finite(log, "validation"))
+            found.append(at_chance(log.table, log.roles, (name, x, y), second))
         missing += [Unavailable(TwoMeans.__name__, Reason("no-two-losses"))] if two is None else []
         missing += [Unavailable(Repeats.__name__, Reason("no-two-epochs"))] if again is None else []
     return {type(e): e for e in found if e is not None}, missing
@@ -53,11 +55,14 @@ def _means(log: Judged, x: Array, y: Array) -> TwoMeans | None:
         told = of_perplexity((loss, ppl), table.columns[loss][rows], table.columns[ppl][rows])
     if told is not None and told.how:
         return told
-    if log.axis.progress.late or not len(y):
+    if not len(y):
         return told
-    names = named(roles, "loss"), named(roles, "validation")
-    by_evaluations = two_means(names, (x, y), _finite(log, "validation"), _finite(log, "epoch"))
-    return by_evaluations or told
+    names, late = (named(roles, "loss"), named(roles, "validation")), log.axis.progress.late
+    epochs = (x[:0], y[:0]) if late else _finite(log, "epoch")
+    found = two_means(names, (x, y), _finite(log, "validation"), epochs)
+    if late and found is not None and found.b > found.a:
+        found = replace(found, how="")  # learnt by heart before the log began, for all it says
+    return found or told
 
 
 def _repeats(log: Judged) -> Repeats | None:

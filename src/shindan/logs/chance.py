@@ -3,7 +3,8 @@
 A classifier that has learnt nothing pays ln k, and a little more for the noise of its weights; so
 the loss comes to the line from above and never passes it. Any loss may stand near such a line by
 chance. The interval that would count as near as this one is its distance and its error; of
-all losses up to ln 10 the lines' intervals together may cover CHANCE.
+all losses up to ln 10 the lines' intervals together may cover CHANCE. Where the training losses
+are too noisy for that the evaluations are a second try, at twice the chance.
 """
 
 import math
@@ -14,7 +15,7 @@ import numpy as np
 from shindan.core.evidence.beside import AtChance, RisenToLine
 from shindan.core.evidence.trend import CHANCE
 from shindan.logs.direction import blocks, directed, means_of
-from shindan.logs.knownlines import EXACT, NEARER, WELL_KNOWN
+from shindan.logs.knownlines import EXACT, NEARER, WELL_KNOWN, sizes_at
 from shindan.logs.phases import log_time
 from shindan.logs.roles import Roles, normal, setting
 from shindan.logs.table import LogTable
@@ -29,23 +30,38 @@ TWICE = 2.0
 LEAST = 6
 LAST = 3
 """Values at least that stand at the line."""
+Series = tuple[str, Array, Array]
+"""A name, steps (n,) and values (n,)."""
 _LANGUAGE = re.compile(r"\w*(?:token|perplex|ppl|bleu|rouge|[wc]er)\w*")
 """Columns of logs whose loss is over tokens: those have more than ten classes."""
 
 
-def at_chance(table: LogTable, roles: Roles, name: str, x: Array, y: Array) -> AtChance | None:
-    """The line of k classes at which the finite losses ``y`` (n,) at ``x`` come to rest."""
-    if len(y) < FEWEST or _of_tokens(table, roles):
+def at_chance(
+    table: LogTable, roles: Roles, training: Series, validation: Series
+) -> AtChance | None:
+    """The line of k classes at which a log's losses come to rest; both finite, in order of x."""
+    if len(training[2]) < FEWEST or _of_tokens(table, roles):
         return None
+    found = _rests(*training, tries=1)
+    if found is not None or len(validation[2]) < FEWEST:
+        return found
+    found = _rests(*validation, tries=2)
+    if found is None:
+        return None
+    means = np.array([b.mean() for b in np.array_split(training[2], BLOCKS)])
+    below = float(means.min()) + 2 * _error(training[2][-(len(training[2]) // 3) :]) < found.at
+    return None if below or means[0] >= math.log(found.classes + 1) else found
+
+
+def _rests(name: str, x: Array, y: Array, tries: int) -> AtChance | None:
     last = -(len(y) // 3)
     tail, u = y[last:], log_time(x)[last:]
-    level = float(tail.mean())
-    error = 1.96 * float(tail.std(ddof=1)) * widened(tail - level) / math.sqrt(len(tail))
+    level, error = float(tail.mean()), _error(tail)
     edges = blocks(len(tail))
     if directed(means_of(u, edges), means_of(tail, edges)):
         return None
     at = min(LINES, key=lambda line: abs(level - line))
-    chance = len(LINES) * (abs(level - at) + error) / LINES[-1]
+    chance = tries * len(LINES) * (abs(level - at) + error) / LINES[-1]
     means = [float(b.mean()) for b in np.array_split(y, BLOCKS)]
     k = CLASSES[LINES.index(at)]
     # a twelfth has a quarter of the tail's values, and twice its error
@@ -54,6 +70,13 @@ def at_chance(table: LogTable, roles: Roles, name: str, x: Array, y: Array) -> A
     if means[0] >= math.log(k + 1):
         return None  # it came down by more than one class: something was learnt
     return AtChance(name, k, at, level, error, means[0], len(y), chance)
+
+
+def _error(tail: Array) -> float:
+    """Half the 95 % interval of the mean of a stretch (n,), slow noise included; EXACT at least."""
+    left = tail - tail.mean()
+    error = 1.96 * float(tail.std(ddof=1)) * widened(left) / math.sqrt(len(tail))
+    return max(error, EXACT * abs(float(tail.mean())))
 
 
 def risen(name: str, y: Array) -> RisenToLine | None:
@@ -65,14 +88,14 @@ def risen(name: str, y: Array) -> RisenToLine | None:
         return None
     tail = y[-max(LAST, len(y) // 3) :]
     level = float(tail.mean())
-    sizes = [v for v in WELL_KNOWN if v >= WORDS]
-    size = min(sizes, key=lambda v: abs(level - math.log(v)))
-    at = math.log(size)
-    near = abs(level - at) <= EXACT * at and float(np.abs(tail - at).max()) <= NEARER * at
-    if not near or TWICE * float(y[0]) > at:
+    sizes = sizes_at(level, [v for v in WELL_KNOWN if v >= WORDS], EXACT)
+    if not sizes:
+        return None
+    at = math.log(sizes[0])
+    if TWICE * float(y[0]) > at or float(np.abs(tail - at).max()) > NEARER * at:
         return None
     off = np.flatnonzero(np.abs(y - at) > NEARER * at)
-    return RisenToLine(name, size, at, level, float(y[0]), len(y) - 1 - int(off[-1]))
+    return RisenToLine(name, sizes, at, level, float(y[0]), len(y) - 1 - int(off[-1]))
 
 
 def _of_tokens(table: LogTable, roles: Roles) -> bool:

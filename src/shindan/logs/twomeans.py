@@ -8,6 +8,7 @@ neither; nor is one that no mean of any vocabulary reaches while the other is TI
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,14 +43,14 @@ def two_means(
     """
     (x, y), (at, losses) = training, validation
     edges = np.concatenate([[-np.inf], at])
-    before = [y[(x > a) & (x <= b)] for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    there = np.array([len(b) > 0 for b in before], dtype=np.bool_) & (losses > 0)
+    before = [y[(x > a) & (x <= b)] for a, b in pairwise(edges)]
+    means = np.array([b.mean() if len(b) else np.nan for b in before])
+    there = (means > 0) & (losses > 0)
     if there.sum() < LEAST:
         return None
-    means = np.array([b.mean() if len(b) else np.nan for b in before])
     how = _how(means, losses, there)
     if not how and len(epochs[0]):
-        early = there & (np.interp(at, *epochs) - epochs[1][0] <= 1)
+        early = there & (np.interp(at, *epochs) - epochs[1][0] < 1)
         how = "part" if early.sum() >= LEAST and _all_above(losses, means, early) else ""
         there = early if how else there
     ratio = (means / losses)[there]

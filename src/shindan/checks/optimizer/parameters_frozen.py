@@ -115,9 +115,12 @@ def _row(name: str, **more: object) -> ParamRow:
 
 _STILL = {"requires_grad": False, "moved": False, "random": True}
 
-SICK = Example(
-    evidence=(ParamLedger((_row("a.weight"), _row("head.weight", **_STILL)), (), 7, 100),),
-    finds=({"count": 1, "share": 0.5, "names": ("head.weight",)},),
+SICK = (
+    Example(
+        evidence=(ParamLedger((_row("a.weight"), _row("head.weight", **_STILL)), (), 7, 100),),
+        finds=({"count": 1, "share": 0.5, "names": ("head.weight",)},),
+    ),
+    Example((Repeats("Loss", 8, 6, 6),), finds=({"period": 8, "same": 6},)),
 )
 HEALTHY = (
     Example((Repeats("Loss"),)),

@@ -118,7 +118,7 @@ def collapsed(rest: RisenToLine) -> Iterator[Finding]:
             "start": rest.first,
             "loss": rest.level,
             "line": rest.at,
-            "vocabulary": rest.vocabulary,
+            "vocabulary": rest.vocabularies,
             "rows": rest.rows,
         },
         variant="risen",
@@ -152,7 +152,8 @@ _CLASSES = AtChance("loss", 3, 1.0986, 1.1067, 0.0027, 1.136, 50, 0.042)
 SICK = (
     Example((_CLASSES, _log(500)[1]), finds=({"classes": 3, "loss": 1.1067},)),
     Example(
-        (RisenToLine("loss", 32000, 10.3735, 10.3735, 1.637, 6),), finds=({"vocabulary": 32000},)
+        (RisenToLine("loss", (32000,), 10.3735, 10.3735, 1.637, 6),),
+        finds=({"vocabulary": (32000,)},),
     ),
     Example(evidence=_log(400), finds=({"loss": 10.37, "vocabulary": (32000,)},)),
     Example(evidence=_log(50), finds=({"updates": 50},)),

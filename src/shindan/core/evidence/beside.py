@@ -26,10 +26,13 @@ class AtChance(Evidence):
 
 @dataclass(frozen=True)
 class RisenToLine(Evidence):
-    """The loss ``name`` rose from ``first`` to ln ``vocabulary`` and stays there, ``rows`` rows."""
+    """The loss ``name`` rose from ``first`` to ln V and stays there, ``rows`` rows.
+
+    ``vocabularies`` are the sizes V that fit, the nearest first; ``at`` is ln of that.
+    """
 
     name: str
-    vocabulary: int
+    vocabularies: tuple[int, ...]
     at: float
     level: float
     first: float
