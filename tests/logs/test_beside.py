@@ -1,7 +1,7 @@
 """Columns of a log beside one another, and a loss beside what guessing gives: both sides."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ HF = "hf-trainer-state"
 
 
 def found(
-    columns: dict[str, Sequence[float | None]],
+    columns: Mapping[str, Sequence[float | None]],
     settings: dict[str, object] | None = None,
     form: str = "csv",
 ) -> dict[type[Evidence], Evidence]:

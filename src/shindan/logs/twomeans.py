@@ -11,10 +11,13 @@ import math
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shindan.core.evidence.beside import TwoMeans
 from shindan.logs.knownlines import WELL_KNOWN
 from shindan.logs.trends import Array
+
+Mask = NDArray[np.bool_]
 
 TIMES = 3.0
 LEAST = 4
@@ -61,7 +64,7 @@ def two_means(
     )  # fmt: skip
 
 
-def _how(means: Array, losses: Array, there: Array) -> str:
+def _how(means: Array, losses: Array, there: Mask) -> str:
     """``means`` of the losses before each evaluation, ``losses`` of it (n,), where ``there``."""
     upper = np.maximum(losses[1:], losses[:-1])
     held = there[1:]
@@ -79,7 +82,7 @@ def _how(means: Array, losses: Array, there: Array) -> str:
     return "above" if high and _all_above(losses, means, there) else ""
 
 
-def _all_above(losses: Array, means: Array, there: Array) -> bool:
+def _all_above(losses: Array, means: Array, there: Mask) -> bool:
     return bool((losses[there] > TIMES * means[there]).all())
 
 
