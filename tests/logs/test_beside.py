@@ -132,6 +132,9 @@ def test_a_part_beside_a_mean() -> None:
     assert two(training, slow, epoch=first) == "part"
     assert two(training, slow, epoch=later) == ""
     assert two([v / 2 for v in slow], slow, epoch=first) == ""
+    # learnt by heart, where the epochs of streamed data are not counted
+    by_heart = [v / (4 + s / 20) for s, v in zip(STEPS, slow, strict=True)]
+    assert two(by_heart, slow, epoch=first) == ""
 
 
 @pytest.mark.parametrize(

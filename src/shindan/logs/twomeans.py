@@ -54,7 +54,7 @@ def two_means(
     how = _how(means, losses, there)
     if not how and len(epochs[0]):
         early = there & (np.interp(at, *epochs) - epochs[1][0] < 1)
-        how = "part" if early.sum() >= LEAST and _all_above(losses, means, early) else ""
+        how = "part" if early.sum() >= LEAST and _part(losses[early] / means[early]) else ""
         there = early if how else there
     ratio = (means / losses)[there]
     ratio = 1 / ratio if float(np.median(ratio)) < 1 else ratio
@@ -80,6 +80,16 @@ def _how(means: Array, losses: Array, there: Mask) -> str:
             return "above"
     high = float(losses[there].min()) > HIGHEST
     return "above" if high and _all_above(losses, means, there) else ""
+
+
+def _part(ratio: Array) -> bool:
+    """Whether all ratios (n,) are high, and so alike that none grew by learning by heart.
+
+    A count of epochs may be wrong (of streamed data): what is learnt by heart makes the ratio grow
+    on and on, here by less than its square root.
+    """
+    low = float(ratio.min())
+    return low > TIMES and float(ratio.max()) < low**1.5
 
 
 def _all_above(losses: Array, means: Array, there: Mask) -> bool:
