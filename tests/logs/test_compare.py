@@ -258,6 +258,23 @@ def test_the_door(lang: str, tmp_path: Path) -> None:
     assert "| A: report4_baseline.csv |" in files["md"].read_text(encoding="utf-8")
 
 
+def test_the_verdict_is_of_the_comparison_not_of_a_run() -> None:
+    same = CliRunner().invoke(main, ["compare", *[str(logged(f"seed_{i}")) for i in (1, 2)]])
+    assert "Undecided: these numbers cannot tell the runs apart" in same.output
+    logs = [str(logged(name)) for name in ("report4_baseline", "report4_advanced")]
+    unequal = CliRunner().invoke(main, ["compare", *logs])
+    assert "Not a fair comparison as it stands" in unequal.output
+
+
+def test_epochs_that_only_some_rows_count(tmp_path: Path) -> None:
+    rows = [{"step": i, "loss": 3 + 1 / (i + 1)} for i in range(60)]
+    rows += [{"step": 20 * i, "train_loss": 3.1, "val_loss": 3.1, "epoch": i} for i in (3, 4, 5)]
+    for name in "ab":
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    assert not compare([tmp_path / "a.jsonl", tmp_path / "b.jsonl"]).document.failed
+
+
 @pytest.mark.parametrize("args", [["one"], ["--bogus"], []])
 def test_bad_usage_is_one_sentence(args: list[str]) -> None:
     given = [str(logged("seed_1")) if a == "one" else a for a in args]

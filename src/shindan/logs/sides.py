@@ -196,8 +196,9 @@ def _means(values: Numbers, rows: Rows, over: Over, at: Mapping[Axis, Numbers]) 
     made = []
     if over == "step" and "epochs" in at:
         epoch = np.ceil(at["epochs"][rows])
-        last = values[rows][epoch == np.nanmax(epoch)]
-        if np.nanmax(epoch) >= 2 and len(last):
+        latest = epoch[np.isfinite(epoch)].max(initial=0.0)  # a resumed log may count none
+        last = values[rows][epoch == latest]
+        if latest >= 2 and len(last):
             made.append(Quoted(float(last.mean()), "epoch", "training"))
     if len(rows) > 1 and over in ("step", "epoch"):
         made.append(Quoted(float(values[rows].mean()), "run", "training"))

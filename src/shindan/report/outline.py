@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from shindan.core.document import Verdict
+from shindan.core.evidence.pairs import Comparison
 from shindan.core.finding import Diagnosed, Failure, Kind, NotRun, Subject
 from shindan.core.text import Language
 from shindan.report.about import file_of
@@ -89,6 +90,8 @@ class Outline:
     changes: tuple[Change, ...]
     reasons: tuple[Unable, ...]
     failed: tuple[Broken, ...]
+    compared: bool = False
+    """Whether it is of runs held against each other, and the verdict of that."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -135,6 +138,7 @@ def outline(view: View, language: Language, prefix: str = "", every: bool = Fals
         changes=_changes(entries),
         reasons=_reasons(document.not_run, language),
         failed=tuple(_broken(f, language) for f in document.failed),
+        compared=view.get(Comparison) is not None,
     )
 
 

@@ -51,7 +51,8 @@ def found(report: Outline, say: Words) -> str:
 
 def headline(report: Outline, say: Words) -> str:
     """The verdict in a sentence or two."""
-    told = say(f"says_{report.verdict}", found=found(report, say))
+    of = "says_compared" if report.compared else "says"
+    told = say(f"{of}_{report.verdict}", found=found(report, say))
     if report.verdict == "sick" or not report.entries:
         return told
     gap = "" if say.language == "ja" else " "
