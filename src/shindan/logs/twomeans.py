@@ -45,9 +45,8 @@ def two_means(
     losses between them.
     """
     (x, y), (at, losses) = training, validation
-    edges = np.concatenate([[-np.inf], at])
-    before = [y[(x > a) & (x <= b)] for a, b in pairwise(edges)]
-    means = np.array([b.mean() if len(b) else np.nan for b in before])
+    edges = np.append(0, np.searchsorted(x, at, "right"))
+    means = np.array([y[a:b].mean() if b > a else np.nan for a, b in pairwise(edges.tolist())])
     there = (means > 0) & (losses > 0)
     if there.sum() < LEAST:
         return None
