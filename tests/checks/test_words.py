@@ -19,8 +19,8 @@ NAMES = {
     "first", "format",
     "head", "hints", "how",
     "key", "kind", "loss", "mask", "model", "module", "name", "names", "operation", "optimizer",
-    "option", "prefix_given", "prefix_wanted", "relation", "rerun", "root", "run_a", "run_b",
-    "run_large", "run_small", "sampler", "scheduler",
+    "option", "other", "prefix_given", "prefix_wanted", "relation", "rerun", "root", "run_a",
+    "run_b", "run_large", "run_small", "sampler", "scheduler",
     "setting", "shape", "state", "table", "teacher", "text", "tokens_a",
     "tokens_b", "train", "weight",
 }  # fmt: skip

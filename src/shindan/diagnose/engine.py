@@ -7,7 +7,8 @@ from shindan.core.check import Alternative, Check
 from shindan.core.document import Document, Verdict
 from shindan.core.evidence.base import Evidence, Unavailable
 from shindan.core.evidence.curve import Curve
-from shindan.core.evidence.logs import READ, LogFinite, LogProgress
+from shindan.core.evidence.logs import LogFinite, LogProgress
+from shindan.core.evidence.read import READ
 from shindan.core.finding import (
     CONFIDENCE,
     KINDS,

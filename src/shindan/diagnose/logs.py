@@ -10,6 +10,7 @@ from shindan.core.evidence.phases import Course, Window
 from shindan.core.evidence.trend import LossTrend
 from shindan.core.finding import SEVERITIES, Measure
 from shindan.diagnose.engine import diagnose, together
+from shindan.logs.beside import beside
 from shindan.logs.course import NOTHING, Wanted, course
 from shindan.logs.judged import Judged, judged
 from shindan.logs.reading import read
@@ -76,8 +77,9 @@ def _grave(document: Document) -> bool:
 def _judged(run: Run, asked: Mapping[str, str], wanted: Wanted) -> tuple[Document, Held]:
     log = judged(run.table, asked, run.roles)
     went = course(log, wanted)
-    held = {**log.evidence, **went.evidence}
-    document = diagnose(held, _missing(log), (), log.subject)
+    more, lacking = beside(log)
+    held = {**log.evidence, **went.evidence, **more}
+    document = diagnose(held, (*_missing(log), *lacking), (), log.subject)
     facts = {**log.subject.facts, **went.facts, "verdict": document.verdict}
     told = replace(log.subject, facts=facts, course=went.sentences)
     return replace(document, subjects=(told,)), held

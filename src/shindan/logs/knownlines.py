@@ -50,10 +50,10 @@ def at_lines(
         if unigram is not None and abs(level - unigram) <= NEAR * unigram:
             yield _stands(found, phase, level, "unigram", unigram)
             continue
-        sizes = _sizes(level, vocabularies, NEAR)
+        sizes = sizes_at(level, vocabularies, NEAR)
         guessed = not sizes and not vocabularies
         if guessed and len(found.phases) == 1:
-            sizes = _sizes(level, tuple(WELL_KNOWN), NEARER)
+            sizes = sizes_at(level, tuple(WELL_KNOWN), NEARER)
         if sizes:
             at = math.log(sizes[0])
             yield _stands(found, phase, level, "uniform", at, sizes, given=not guessed)
@@ -68,7 +68,7 @@ def few_at_line(
     the log is young.
     """
     level = sum(y) / len(y)
-    sizes = _sizes(level, vocabularies or tuple(WELL_KNOWN), EXACT)
+    sizes = sizes_at(level, vocabularies or tuple(WELL_KNOWN), EXACT)
     if not sizes or max(y) - min(y) > EXACT * level:
         return None
     return AtLine(
@@ -77,7 +77,7 @@ def few_at_line(
     )  # fmt: skip
 
 
-def _sizes(level: float, sizes: Sequence[int], near: float) -> tuple[int, ...]:
+def sizes_at(level: float, sizes: Sequence[int], near: float) -> tuple[int, ...]:
     """Those whose logarithm is within ``near`` of the level, the nearest first."""
     off = {v: abs(level - math.log(v)) for v in sizes}
     return tuple(sorted((v for v in sizes if off[v] <= near * math.log(v)), key=off.__getitem__))

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from shindan.core.evidence.beside import FarNorms
 from shindan.core.evidence.logs import LogClip, LogController, LogScale
 from shindan.core.reason import Reason
 from shindan.logs.axis import Axis, place
@@ -19,6 +20,11 @@ REFUSED = re.compile(r"(?:\w+_)?(?:setting|reducing)(?:_loss_scale)?(?:_to)?")
 scale to: 0.25``."""
 AT = 1e-4
 """Relative difference of a norm that was clipped to its limit: clip_grad_norm_ adds 1e-6."""
+FAR = 1e3
+"""Times the limit from which no norm of a sound run comes: as numerics/exploding-gradients has it,
+spikes of large models are 10 to 100 times the median."""
+DEFAULTS = {"hf-trainer-state": 1.0, "hf-printed": 1.0}
+"""``max_grad_norm`` of Hugging Face's ``TrainingArguments`` where nobody sets it."""
 WINDOW, EMERGENCY = 10, 0.25
 """The "TSP path optimizer" (SYSTEMS.md, report 2): a coefficient of variation of ten gradient
 norms above 0.25 is an emergency, which sends it to its last city."""
@@ -58,6 +64,22 @@ def clip(table: LogTable, roles: Roles, way: Axis) -> LogClip | Reason:
         bound=_bound(table, roles, rows, limits),
         where=place(table, int(rows[int(np.argmax(over))] if over.any() else rows[0])),
     )
+
+
+def far_norms(table: LogTable, roles: Roles, way: Axis) -> FarNorms | None:
+    """Norms before clipping that are all FAR above the limit a writer takes by default."""
+    column = roles.columns.get("raw_norm") or roles.columns.get("grad_norm")
+    default = DEFAULTS.get(table.format)
+    if column is None or default is None:
+        return None
+    rows = np.flatnonzero(table.present[column] & way.kept & np.isfinite(table.columns[column]))
+    if len(rows) < LEAST or _limits(table, roles, rows)[0] is not None:
+        return None
+    norms = table.columns[column][rows]
+    lowest = float(norms.min())
+    if lowest < FAR * default:
+        return None
+    return FarNorms(column, len(rows), lowest, float(np.median(norms)), default)
 
 
 def _limits(table: LogTable, roles: Roles, rows: np.ndarray) -> tuple[Numbers | None, str]:

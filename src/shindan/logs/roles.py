@@ -53,7 +53,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         rf"{_VAL}_(?:ppl|perplexity)(?:_value)?", rf"(?:ppl|perplexity)_{_VAL}",
         rf"{_VAL}_\w*(?:ppl|perplexity)(?:_value)?",
     ),
-    "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplexity)", rf"(?:ppl|perplexity)_{_TRAIN}"),
+    "ppl": (rf"(?:{_TRAIN}_)?(?:ppl|perplex(?:ity)?)", rf"(?:ppl|perplexity)_{_TRAIN}"),
     "used_lr": (
         r"optimizer_lrs?(?:_0)?", r"\w*effective_(?:lr|learning_rate)",
         r"(?:lr|learning_rate)_(?:effective|used|actual)", r"(?:actual|used)_(?:lr|learning_rate)",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from shindan.core.check import Edit, Rewrite, check
+from shindan.core.evidence.beside import FarNorms
 from shindan.core.evidence.clipping import Clipping, ClipRow
 from shindan.core.evidence.curve import Curve, Update
 from shindan.core.evidence.logs import LogClip
@@ -100,6 +101,22 @@ def from_log(clip: LogClip) -> Iterator[Finding]:
     )
 
 
+@CHECK.also
+def by_default(norms: FarNorms) -> Iterator[Finding]:
+    """Norms of a log without a limit, all far above the one its writer takes by default."""
+    yield Finding(
+        measured={
+            "column": norms.column,
+            "of": norms.rows,
+            "lowest": norms.lowest,
+            "norm": norms.norm,
+            "limit": norms.default,
+        },
+        severity="info",
+        variant="far",
+    )
+
+
 def _short(test: StepTest | None, curve: Curve) -> bool:
     looks = at_height(test.points, curve) if test is not None else []
     return bool(looks) and sum(map(too_short, looks)) >= SHORT * len(looks)
@@ -115,6 +132,7 @@ _SHORT_STEPS = StepTest((StepPoint(20, 1.0, 3.2, 3.19992, 3.1992, 3.192, 3.12),)
 _FINE_STEPS = StepTest((StepPoint(20, 1.0, 3.2, 3.19, 3.11, 3.3, 9.0),))
 
 SICK = (
+    Example((FarNorms("grad_norm", 700, 4.2e4, 2.0e5, 1.0),), finds=({"lowest": 4.2e4},)),
     Example(
         evidence=(Clipping((_TIGHT,)), _SGD, _SHORT_STEPS, _CURVE),
         finds=({"limit": 0.01, "factor": 120.0},),

@@ -1,9 +1,13 @@
-"""Freshly initialised weights are frozen in a model that is trained from scratch."""
+"""Freshly initialised weights are frozen in a model that is trained from scratch.
+
+A log shows only that nothing moves at all: an epoch whose losses are those of the epoch before.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from shindan.core.check import Edit, check
+from shindan.core.evidence.beside import Repeats
 from shindan.core.evidence.parameters import ParamLedger, ParamRow
 from shindan.core.example import Example
 from shindan.core.finding import Finding, Severity, Where
@@ -72,6 +76,22 @@ def CHECK(ledger: ParamLedger) -> Iterator[Finding]:
         )
 
 
+@CHECK.also
+def from_log(again: Repeats) -> Iterator[Finding]:
+    """The losses repeat, figure by figure, with a period of one epoch."""
+    if again.same:
+        yield Finding(
+            {
+                "column": again.column,
+                "period": again.period,
+                "same": again.same,
+                "different": again.different,
+            },
+            severity="minor",
+            variant="log",
+        )
+
+
 def _severity(ledger: ParamLedger, head: bool, share: float) -> Severity:
     if ledger.setting:
         return "info"
@@ -95,11 +115,15 @@ def _row(name: str, **more: object) -> ParamRow:
 
 _STILL = {"requires_grad": False, "moved": False, "random": True}
 
-SICK = Example(
-    evidence=(ParamLedger((_row("a.weight"), _row("head.weight", **_STILL)), (), 7, 100),),
-    finds=({"count": 1, "share": 0.5, "names": ("head.weight",)},),
+SICK = (
+    Example(
+        evidence=(ParamLedger((_row("a.weight"), _row("head.weight", **_STILL)), (), 7, 100),),
+        finds=({"count": 1, "share": 0.5, "names": ("head.weight",)},),
+    ),
+    Example((Repeats("Loss", 8, 6, 6),), finds=({"period": 8, "same": 6},)),
 )
 HEALTHY = (
+    Example((Repeats("Loss"),)),
     Example(evidence=(ParamLedger((_row("a.weight"), _row("b.weight")), (), 7, 100),)),
     # a sinusoidal table
     Example(

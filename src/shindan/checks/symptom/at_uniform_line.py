@@ -3,11 +3,16 @@
 Only when the data offer more (their unigram entropy lies clearly lower: not random tokens), when
 the loss no longer falls, and after 40 updates; below 100 updates it is minor. The tolerance is
 2 % of the line, and never more than 0.4 of the way to the unigram line.
+
+A log may also be of a classifier: a loss that came to rest at ln k for a few classes, and was never
+below (``logs/chance.py``), is told as what it equals. A loss that knew, rose to ln of a usual
+vocabulary and stays there to four figures has no other explanation than an output without input.
 """
 
 from collections.abc import Iterator
 
 from shindan.core.check import Edit, Rewrite, check
+from shindan.core.evidence.beside import AtChance, RisenToLine
 from shindan.core.evidence.curve import Curve, DataLines, MicroStep
 from shindan.core.evidence.logs import LogProgress, LogRates
 from shindan.core.evidence.phases import AtLine, Course, Phases
@@ -85,6 +90,41 @@ def from_log(course: Course, progress: LogProgress, rates: LogRates | None) -> I
             )
 
 
+@CHECK.also
+def of_classes(rest: AtChance, progress: LogProgress) -> Iterator[Finding]:
+    """A log whose loss came to rest at what guessing among a few classes gives."""
+    if progress.updates >= SURE:
+        yield Finding(
+            {
+                "loss": rest.level,
+                "error": rest.error,
+                "classes": rest.classes,
+                "line": rest.at,
+                "start": rest.first,
+                "chance": rest.chance,
+                "column": rest.name,
+            },
+            severity="minor",
+            variant="classes",
+        )
+
+
+@CHECK.also
+def collapsed(rest: RisenToLine) -> Iterator[Finding]:
+    """A log whose loss rose from less than half of it to ln of a usual vocabulary, and stays."""
+    yield Finding(
+        {
+            "column": rest.name,
+            "start": rest.first,
+            "loss": rest.level,
+            "line": rest.at,
+            "vocabulary": rest.vocabularies,
+            "rows": rest.rows,
+        },
+        variant="risen",
+    )
+
+
 def _of_log(stand: AtLine, progress: LogProgress) -> Severity:
     if not stand.given:
         return "info"
@@ -108,13 +148,20 @@ def _log(updates: int, ends: bool = True, given: bool = True) -> tuple[Course, L
     return Course((Phases("loss", "step", updates, ()),), (stand,)), progress
 
 
+_CLASSES = AtChance("loss", 3, 1.0986, 1.1067, 0.0027, 1.136, 50, 0.042)
 SICK = (
+    Example((_CLASSES, _log(500)[1]), finds=({"classes": 3, "loss": 1.1067},)),
+    Example(
+        (RisenToLine("loss", (32000,), 10.3735, 10.3735, 1.637, 6),),
+        finds=({"vocabulary": (32000,)},),
+    ),
     Example(evidence=_log(400), finds=({"loss": 10.37, "vocabulary": (32000,)},)),
     Example(evidence=_log(50), finds=({"updates": 50},)),
     Example(evidence=(_run(_FLAT, 120), _LINES), finds=({"loss": 3.18, "updates": 120},)),
     Example(evidence=(_run(_FLAT[:48], 48), _LINES), finds=({"updates": 48},)),
 )
 HEALTHY = (
+    Example((_CLASSES, _log(50)[1])),
     # left the line; too short; still warming up
     Example(evidence=_log(400, ends=False)),
     Example(evidence=_log(20)),

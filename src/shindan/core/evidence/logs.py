@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shindan.core.evidence.base import Evidence
-from shindan.core.evidence.phases import Course, Window
-from shindan.core.evidence.trend import Evaluations, FewLosses, LossTrend, Rise
+from shindan.core.evidence.trend import Rise
 from shindan.core.finding import NOWHERE, Where
 
 Why = Literal["named", "behaves", "set", "derived"]
@@ -284,24 +283,3 @@ class LogCurve(Evidence):
     limit: float | None = None
     spikes: tuple[tuple[float, float], ...] = ()
     best: tuple[float, float] | None = None
-
-
-READ = frozenset(
-    (
-        LogColumns,
-        LogProgress,
-        LogFinite,
-        LogRates,
-        LogClip,
-        LogScale,
-        LogController,
-        LogEpochs,
-        LogCurve,
-        Evaluations,
-        FewLosses,
-        LossTrend,
-        Window,
-        Course,
-    )
-)
-"""Evidence that a log gives: a check none of whose judges does with it asks for a run."""
