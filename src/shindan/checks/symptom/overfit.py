@@ -13,7 +13,8 @@ evaluations after the best stand in rising order (Kendall's tau, one-sided 5 %: 
 its own trend (second differences: the best is the lowest of many, about two sd below its trend)
 and by LEVEL of it and of what had been gained: seeds alone move a validation by 0.02 % (28 runs of
 modded-nanogpt at 2.92) to 0.8 % (three seeds of a GPT of 125M at 3.2), so that less would not come
-again; training fell by a greater share than validation rose, or by SHARE. In any order they count,
+again; training fell by a greater share than validation rose, or by SHARE, or by half of the rise as
+above. In any order they count,
 too, where they stand by SHARE above the best and above several before it, which by chance is rarer
 than CHANCE (``logs/trends.py``, ``apart``): a new epoch moves validation once, not steadily.
 """
@@ -86,7 +87,7 @@ def _judged(rise: Rise, first: float, start: float, log: bool) -> Iterator[Findi
 
 
 def _steady(rise: Rise) -> bool:
-    """A rise in order or above all before, while training fell by a greater share."""
+    """A rise in order or above all before, while training fell, too."""
     if rise.best <= 0 or rise.train_at_best <= 0:
         return False
     risen = rise.last - rise.best
@@ -94,7 +95,8 @@ def _steady(rise: Rise) -> bool:
     worth = max(rise.best, rise.first - rise.best)
     clear = rise.climb <= CHANCE and risen >= max(LEVEL * worth, CLEAR * rise.scatter)
     parted = rise.apart <= CHANCE and risen >= SHARE * worth
-    return (clear or parted) and fallen / rise.train_at_best > min(risen / rise.best, SHARE)
+    learnt = fallen / rise.train_at_best > min(risen / rise.best, SHARE) or fallen >= risen / 2
+    return (clear or parted) and learnt
 
 
 def _trend(best: float, last: float, train: float, after: int = 4, first: float = 4.2) -> LossTrend:
@@ -108,6 +110,8 @@ _PARTED = Rise(0.157, 3, 0.214, 0.176, 7, 0.085, 0.003, climb=0.5, scatter=0.032
 """Ten epochs; the seven after the best are above the three up to it, in no order."""
 _STEEP = Rise(0.416, 31, 0.602, 3.0, 8, 0.071, 0.05, climb=1e-4, scatter=0.004)
 """Validation rises by more of itself than training falls."""
+_LEVELLING = Rise(2.51, 600, 3.01, 5.1, 5, 2.49, 2.09, climb=1 / 120, scatter=0.01)
+"""Training falls by less of itself than validation rises, and by most of the rise."""
 SICK = (
     Example(evidence=(_trend(2.2, 2.9, 0.5),), finds=({"best": 2.2, "update": 300},)),
     Example(evidence=(_trend(2.2, 5.0, 0.1),), finds=({"last": 5.0},)),
@@ -123,6 +127,7 @@ SICK = (
     ),
     Example((LogEpochs(_EPOCHS, 0.9),), finds=({"best": 0.50, "update": 5},)),
     Example((LogEpochs(_PARTED, 0.9),), finds=({"best": 0.157, "last": 0.214},)),
+    Example((LogEpochs(_LEVELLING, 5.0),), finds=({"best": 2.51},)),
     Example((LogEpochs(_STEEP, 2.9),), finds=({"best": 0.416, "last": 0.602},)),
 )
 HEALTHY = (
@@ -133,6 +138,7 @@ HEALTHY = (
     # a hundredth of its level, and less than that of what it had gained
     Example((LogEpochs(Rise(0.031, 7, 0.0319, 0.137, 4, 0.02, 0.01, 1 / 24, 0.0001), 0.15),)),
     Example((LogEpochs(replace(_EPOCHS, train_last=0.495), 0.9),)),
+    Example((LogEpochs(replace(_LEVELLING, train_last=2.29), 5.0),)),
     Example((LogEpochs(replace(_STEEP, train_last=0.062), 2.9),)),  # training hardly fell
     # above those before by less than a fifth; as may be by chance
     Example((LogEpochs(replace(_PARTED, last=0.18), 0.9),)),
