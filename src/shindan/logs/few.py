@@ -22,19 +22,13 @@ def few_losses(series: str, x: Array, y: Array) -> FewLosses | None:
     x, y = x[finite], y[finite]
     if not LEAST <= len(y) < FEWEST or y.min() == y.max():
         return None
-    third = len(y) // 3
     # the highest of the first k and the lowest of the rest, for each k
     highest, lowest = np.maximum.accumulate(y)[:-1], np.minimum.accumulate(y[::-1])[::-1][1:]
     between = slice(SIDE - 1, len(y) - SIDE)
     ratio = np.divide(lowest, highest, out=np.zeros_like(lowest), where=highest > 0)
     at = int(np.argmax(ratio[between])) + SIDE
     return FewLosses(
-        series=series,
-        points=len(y),
-        start=float(y[:third].mean()),
-        end=float(y[-third:].mean()),
-        rising=in_order(y),
-        falling=in_order(-y),
+        *_ranked(series, y),
         parted=int(x[at]),
         below=float(highest[at - 1]),
         above=float(lowest[at - 1]),
@@ -46,16 +40,14 @@ def evaluations(series: str, y: Array) -> Evaluations | None:
     y = y[np.isfinite(y)]
     if len(y) < LEAST or y.min() == y.max():
         return None
+    return Evaluations(*_ranked(series, y), alike=_alike(y))
+
+
+def _ranked(series: str, y: Array) -> tuple[str, int, float, float, float, float]:
+    """What is told of both: name, number, means of the first and last third, chances of order."""
     third = len(y) // 3
-    return Evaluations(
-        series=series,
-        points=len(y),
-        start=float(y[:third].mean()),
-        end=float(y[-third:].mean()),
-        rising=in_order(y),
-        falling=in_order(-y),
-        alike=_alike(y),
-    )
+    start, end = float(y[:third].mean()), float(y[-third:].mean())
+    return series, len(y), start, end, in_order(y), in_order(-y)
 
 
 def _alike(y: Array) -> float:

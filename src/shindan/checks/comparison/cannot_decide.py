@@ -54,16 +54,7 @@ def CHECK(window: Window, course: Course | None) -> Iterator[Finding]:
 def of_few(few: FewLosses, course: Course | None) -> Iterator[Finding]:
     """A log of a few losses in no order."""
     if not few.decides and not (course is not None and course.directs(few.series)):
-        yield Finding(
-            measured={
-                "column": few.series,
-                "points": few.points,
-                "start": few.start,
-                "end": few.end,
-                "chance": min(1.0, 2 * min(few.rising, few.falling)),
-            },
-            variant="few",
-        )
+        yield _ranked(few, "few")
 
 
 @CHECK.also
@@ -71,16 +62,20 @@ def of_evaluations(tried: Evaluations, course: Course) -> Iterator[Finding]:
     """Evaluations that scatter about a level while training falls."""
     unclear = course.kinds(tried.series) == {"unclear"}
     if not tried.decides and unclear and course.falls(but=tried.series):
-        yield Finding(
-            measured={
-                "column": tried.series,
-                "points": tried.points,
-                "start": tried.start,
-                "end": tried.end,
-                "chance": min(1.0, 2 * min(tried.rising, tried.falling)),
-            },
-            variant="evaluations",
-        )
+        yield _ranked(tried, "evaluations")
+
+
+def _ranked(losses: FewLosses | Evaluations, variant: str) -> Finding:
+    return Finding(
+        measured={
+            "column": losses.series,
+            "points": losses.points,
+            "start": losses.start,
+            "end": losses.end,
+            "chance": min(1.0, 2 * min(losses.rising, losses.falling)),
+        },
+        variant=variant,
+    )
 
 
 @CHECK.also
